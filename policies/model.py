@@ -1,0 +1,326 @@
+"""The vocabulary: frozen values that rules, drivers and controller pass to each other.
+
+Names follow the field: a *port* is a switch port by canonical ifName (see policies.names), a *binding* ties a device's
+MAC (and IP) to a port and VLAN, *expected* is what the inventory demands, *observed* is what was read from the switch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+
+from policies.texts import Text
+
+
+class Verdict(StrEnum):
+    """The five verdicts of the notice's checks; unverified is never shown as a pass."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    UNVERIFIED = "unverified"
+    MANUAL = "manual"
+    NOT_APPLICABLE = "not_applicable"
+
+
+class DeviceRole(StrEnum):
+    """What a device of the face-recognition network is."""
+
+    CAMERA = "camera"
+    TERMINAL = "terminal"
+    SERVER = "server"
+    RECORDER = "recorder"
+    READER = "reader"
+    CONTROLLER = "controller"
+
+
+class PortRole(StrEnum):
+    """What the site says about a port; every port of a declared switch has one (clause 7.1b)."""
+
+    BOUND = "bound"
+    UPLINK = "uplink"
+    SHUT = "shut"
+    EXCEPTED = "excepted"
+    UNMANAGED = "unmanaged"
+
+
+class PortMode(StrEnum):
+    """The layer-2 mode of a port; dynamic negotiates and is never acceptable on a bound port."""
+
+    ACCESS = "access"
+    TRUNK = "trunk"
+    DYNAMIC = "dynamic"
+    ROUTED = "routed"
+
+
+class Violation(StrEnum):
+    """What the switch does with a foreign MAC on a secured port."""
+
+    PROTECT = "protect"
+    RESTRICT = "restrict"
+    SHUTDOWN = "shutdown"
+
+
+class Oper(StrEnum):
+    """The operational state of a port; blocked means that the switch itself shut it (err-disabled, error-down)."""
+
+    UP = "up"
+    DOWN = "down"
+    BLOCKED = "blocked"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device of the inventory. `mac` is aa:bb:cc:dd:ee:ff; `ip` is dotted or None; `place` is pole, room or rack."""
+
+    name: str
+    role: DeviceRole
+    mac: str
+    ip: str | None = None
+    place: str = ""
+    serial: str = ""
+    vendor: str = ""
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """Device MAC (+ IP) ↔ switch port, VLAN (clause 7.1c)."""
+
+    device: str
+    switch: str
+    port: str
+    vlan: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptedPort:
+    """A port that is excepted from binding: who answers for it, why, and until when (inclusive)."""
+
+    switch: str
+    port: str
+    owner: str
+    reason: str
+    expires: date
+
+
+@dataclass(frozen=True, slots=True)
+class SecureMac:
+    """A MAC that a port admits; vlan None where the platform keeps none."""
+
+    mac: str
+    vlan: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IpBinding:
+    """A static MAC + IP + VLAN binding on a port (IP source guard)."""
+
+    mac: str
+    ip: str
+    vlan: int
+
+
+@dataclass(frozen=True, slots=True)
+class PortConfig:
+    """The settings of one port that Portseal manages; expected and observed state share this type.
+
+    None means "not known" when observed and "not demanded" when expected. `allowed_vlans` is the set of a trunk's
+    VLAN ids, `frozenset()` for none. `maximum` counts the MACs that the port admits while `secure` is on.
+    """
+
+    mode: PortMode | None = None
+    access_vlan: int | None = None
+    native_vlan: int | None = None
+    allowed_vlans: frozenset[int] | None = None
+    secure: bool | None = None
+    maximum: int | None = None
+    violation: Violation | None = None
+    secure_macs: frozenset[SecureMac] | None = None
+    ip_bindings: frozenset[IpBinding] | None = None
+    source_guard: bool | None = None
+    admin_up: bool | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A MAC that the switch learned on a port (FDB); `kind` is dynamic, static, secure or self."""
+
+    mac: str
+    vlan: int | None
+    kind: str = "dynamic"
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """What an LLDP or CDP neighbour says of itself; hostile until proved."""
+
+    system: str = ""
+    port: str = ""
+    chassis: str = ""
+    capabilities: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedPort:
+    """One port as read from the switch: managed settings, and live facts beside them."""
+
+    name: str
+    config: PortConfig = PortConfig()
+    oper: Oper = Oper.UNKNOWN
+    blocked_cause: str = ""
+    learned: frozenset[Learned] = frozenset()
+    neighbours: tuple[Neighbour, ...] = ()
+    violations: int | None = None
+    last_violator: str = ""
+    if_index: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedSwitch:
+    """One switch as a session read it at `read_at` (aware UTC).
+
+    `capabilities` are names of PortConfig fields (and `vlans`, `startup`) that the platform can read and set here;
+    `startup_differs` lists configuration lines that differ between startup and running: empty when saved, None when
+    the platform cannot say. `oddities` are sentences about answers that were understood only with a correction.
+    """
+
+    switch: str
+    platform: str
+    read_at: datetime
+    ports: dict[str, ObservedPort] = field(default_factory=dict)
+    vlans: dict[int, str] | None = None
+    capabilities: frozenset[str] = frozenset()
+    startup_differs: tuple[str, ...] | None = None
+    hostname: str = ""
+    model: str = ""
+    version: str = ""
+    oddities: tuple[Text, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedPort:
+    """What the site demands of one port, and why."""
+
+    name: str
+    role: PortRole
+    config: PortConfig
+    reason: Text
+    devices: tuple[Device, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedSwitch:
+    """What the site demands of one switch: each declared port by name, and the VLANs that must exist (id → name)."""
+
+    switch: str
+    ports: dict[str, ExpectedPort]
+    vlans: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PortChange:
+    """One port's change from `before` to `after`; fields that are None in `after` are left alone."""
+
+    port: str
+    before: PortConfig
+    after: PortConfig
+    reason: Text
+    recover: bool = False
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of the settings that change, in the order of PortConfig."""
+        return changed_fields(self.before, self.after)
+
+    def inverse(self) -> PortChange:
+        """Give the change that undoes this one."""
+        undone = {name: getattr(self.before, name) for name in self.fields}
+        return PortChange(self.port, self.after, PortConfig(**undone), self.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class VlanChange:
+    """A VLAN to create (`before` None) or to remove (`after` None); the strings are VLAN names."""
+
+    vlan: int
+    before: str | None
+    after: str | None
+
+    def inverse(self) -> VlanChange:
+        """Give the change that undoes this one."""
+        return VlanChange(self.vlan, self.after, self.before)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Something that the planner will not touch, and why; `question` when the admin can answer it."""
+
+    switch: str
+    port: str
+    reason: Text
+    question: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchChanges:
+    """All changes of one switch, VLANs first; `digest` is the snapshot's, and the plan is stale without it."""
+
+    switch: str
+    digest: str
+    vlans: tuple[VlanChange, ...] = ()
+    ports: tuple[PortChange, ...] = ()
+    save: bool = False
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is to be done on this switch."""
+        return not (self.vlans or self.ports or self.save)
+
+    def inverse(self) -> SwitchChanges:
+        """Give the change set that undoes this one, ports before VLANs' removal; its digest is not bound."""
+        ports = tuple(change.inverse() for change in reversed(self.ports))
+        vlans = tuple(change.inverse() for change in reversed(self.vlans))
+        return SwitchChanges(self.switch, "", vlans, ports, self.save)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSet:
+    """What a plan would do, switch by switch, and what it refuses to do."""
+
+    switches: tuple[SwitchChanges, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether no switch would be changed."""
+        return all(changes.empty for changes in self.switches)
+
+    @property
+    def count(self) -> int:
+        """How many ports and VLANs would change; a save alone counts one."""
+        return sum((len(s.vlans) + len(s.ports)) or int(s.save) for s in self.switches)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One judgement: sub-clause, subject (switch or switch/port), verdict, sentence, and the evidence's time."""
+
+    clause: str
+    subject: str
+    verdict: Verdict
+    text: Text
+    evidence_at: datetime | None = None
+
+
+def changed_fields(before: PortConfig, after: PortConfig) -> tuple[str, ...]:
+    """Name the settings that `after` demands and `before` does not already have."""
+    if before == after:
+        return ()
+    return tuple(
+        name
+        for name in PortConfig.__dataclass_fields__
+        if (wanted := getattr(after, name)) is not None and wanted != getattr(before, name)
+    )

@@ -1,0 +1,52 @@
+"""What a user reads: every sentence is an English text with named values, translated where it is shown.
+
+Rules and drivers make a :class:`Text`; only the edge (CLI, page, report) calls :func:`render` with a language.
+"""
+
+from __future__ import annotations
+
+import gettext
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+#: Languages with a catalogue; the texts in the code are English.
+LANGUAGES = ("zh", "en")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A sentence to be translated: `message` is the English format string, `values` fill its {names}.
+
+    A value may itself be a Text; it is rendered in the same language.
+    """
+
+    message: str
+    values: tuple[tuple[str, object], ...] = ()
+
+    def __str__(self) -> str:
+        """Give the English sentence."""
+        return render(self, "en")
+
+
+def t(message: str, **values: object) -> Text:
+    """Mark `message` for translation; it must be a literal, so that the extractor and the completeness test see it."""
+    return Text(message, tuple(values.items()))
+
+
+@cache
+def _catalogue(language: str) -> gettext.NullTranslations:
+    if language == "en":
+        return gettext.NullTranslations()
+    return gettext.translation("portseal", localedir=str(Path(__file__).parent), languages=[language])
+
+
+def render(text: Text | str, language: str) -> str:
+    """Give the sentence in `language` (one of LANGUAGES); a plain string (a device's own words) passes unchanged."""
+    if isinstance(text, str):
+        return text
+    translated = _catalogue(language).gettext(text.message)
+    if not text.values:
+        return translated
+    filled = {name: render(value, language) if isinstance(value, Text) else value for name, value in text.values}
+    return translated.format(**filled)
