@@ -15,38 +15,47 @@ class Fact(StrEnum):
     """What one row of a read is about, with the groups (fields) that a row may have.
 
     A field called `mac`, or ending in `_mac`, is turned into aa:bb:cc:dd:ee:ff, and `port`, or ending in `_port`, into
-    the canonical interface name; `vlan`, or ending in `_vlan`, `maximum` and `violations` into int; `allowed_vlans` into
-    a set of VLAN ids. Fields not listed here are allowed: `portseal dialect parse` shows them.
+    the canonical interface name; `vlan`, or ending in `_vlan`, `maximum`, `violations`, `current` and `if_index` into
+    int; `vlans`, or ending in `_vlans`, into a set of VLAN ids, and `ports`, or ending in `_ports`, into a list of
+    canonical names. Fields not listed here are allowed: `portseal dialect parse` shows them.
     """
 
-    INTERFACE = "interface"  # port, the fields of PortConfig; secure_macs rows: mac, vlan
-    STATUS = "status"  # port, oper (up|down|blocked), admin_up, description, vlan, blocked_cause
+    INTERFACE = "interface"  # port, the fields of PortConfig; secure_macs rows: mac, vlan, kind
+    STATUS = "status"  # port, oper (up|down|blocked), admin_up, mode, description, vlan, blocked_cause, if_index
     LEARNED = "learned"  # mac, vlan, port, kind (dynamic|static|secure|self)
     SECURE = "secure"  # port, secure, maximum, violations, violation, last_mac
     SECURE_MAC = "secure_mac"  # port, mac, vlan, kind (configured|sticky|dynamic)
     IP_BINDING = "ip_binding"  # port, mac, ip, vlan
     SOURCE_GUARD = "source_guard"  # port, mac, ip, vlan as enforced
     NEIGHBOUR = "neighbour"  # port, system, neighbour (its port, in its own words), chassis, capabilities
-    VLAN = "vlan"  # vlan, name, ports
+    VLAN = "vlan"  # vlan (or vlans: several at once), name, ports
     VERSION = "version"  # hostname, model, version, serial
     ARP = "arp"  # ip, mac, vlan, port
+    SYSTEM = "system"  # hostname and settings of the whole switch
+    SNOOPING = "snooping"  # DHCP snooping: enabled, vlans, interfaces (port, trusted, rate)
     STARTUP = "startup"  # line: one configuration line of the startup configuration
     RUNNING = "running"  # line: one configuration line of the running configuration
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One command and how its answer becomes rows.
+    """One command and how its answer becomes rows; several reads may share a command, which is then sent once.
 
     Table: each line that matches one of `rows` is a row (regexes with named groups, tried in order with `match`).
     Records (`start` is set): a line that matches `start` begins a row; later lines that match one of `rows` add their
     groups to it; groups named in `many` are collected in a list (one dict per match when several groups match together,
-    under the name `many[group]`). A line that matches `ignore` says nothing. Any other line is an
+    under the name `many[group]`), other groups keep the first value they get, sets grow. A line that matches `stop`
+    ends the record (a configuration's next section). A line that matches `ignore` says nothing. Any other line is an
     :class:`~policies.errors.UnparsedOutput`, unless `open_text` (a configuration, where most lines are not ours).
-    `values` translates a field's text: {"oper": {"connected": "up"}}; a text that it does not list is an error unless
-    the mapping has the key "*". `defaults` are the values of fields that a row does not mention (a vendor's defaults).
+    `values` translates a field's text, in its own or in small letters: {"oper": {"connected": "up"}}; a text that it
+    does not list is an error unless the mapping has the key "*", whose value it gets; {"*": "*"} keeps the text.
+    `defaults` are the values of fields that a row does not mention (a vendor's defaults).
     `observe` marks reads that make up the observed state; `optional` ones may be unknown to a model: then the
     capabilities in `gives` are missing, which is a finding. `wrapped` joins a line that matches it to the line before.
+    `skip` are pairs of regexes: lines from one that matches the first to one that matches the second are not read
+    (banners, certificates, a neighbour's free text). `complete` is a line that every whole answer has: without it the
+    answer was cut short, or is none. `total` has a group `total` that must be the number of rows. `literal` keeps port
+    names exactly as they are (Linux, Open vSwitch).
     """
 
     command: str
@@ -63,6 +72,11 @@ class Read:
     gives: frozenset[str] = frozenset()
     wrapped: str = ""
     aliases: tuple[str, ...] = ()
+    stop: str = ""
+    skip: tuple[tuple[str, str], ...] = ()
+    complete: str = ""
+    total: str = ""
+    literal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +95,20 @@ class Set:
 class Items:
     """How the members of a set-valued setting are written; {mac} {ip} {vlan} {port} are filled in.
 
-    `where` is the mode in which the commands are given: "interface" or "config".
+    `where` is the mode in which the commands are given: "interface" or "config". The sticky forms serve members that
+    the switch learned itself, so that a rollback gives back what was there, word for word.
     """
 
     add: tuple[str, ...]
     remove: tuple[str, ...]
     where: str = "interface"
+    add_sticky: tuple[str, ...] = ()
+    remove_sticky: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Save:
-    """How running becomes startup: the command, questions it may ask with their answers, and the proof in its output."""
+    """How running becomes startup: the command, questions it may ask with their answers, the proof in its output."""
 
     command: str
     answers: tuple[tuple[str, str], ...] = ()
@@ -113,10 +130,13 @@ class Tested:
 class Dialect:
     """One platform. Regexes are anchored on the last line for prompts; templates are filled with str.format.
 
-    `order` lists (setting, phase) pairs in the order in which a port's commands are sent; phase is remove, set, add,
-    off or on. `settings` maps PortConfig field names to :class:`Set` or :class:`Items`. `spell` maps canonical interface
-    kinds to the platform's own word where they differ. `secrets` are regexes whose group 1 is blanked before anything
-    is kept. `rollback` is device, watchdog or none.
+    `order` lists (setting, phase) pairs in the order in which a port's commands are sent; phase is off, remove, set,
+    add or on. `settings` maps PortConfig field names to :class:`Set` or :class:`Items`. `quiesce` names the flags that
+    are switched off while members of the settings in it change, and on again last. `spell` maps canonical interface
+    kinds to the platform's own word where they differ. `parameters` are defaults of {names} in templates and commands
+    that a site may override in a switch's `settings`. `secrets` are regexes whose group 1 is blanked before anything is
+    kept; `volatile` are configuration lines that differ between two reads of the same state. `rollback` is device,
+    watchdog or none.
     """
 
     platform: str
@@ -144,6 +164,8 @@ class Dialect:
     volatile: tuple[str, ...]
     tested_on: tuple[Tested, ...]
     enable: tuple[str, str] | None = None
+    quiesce: Mapping[str, frozenset[str]] = field(default_factory=dict)
     spell: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict)
     pager: str = ""
     experimental: bool = False

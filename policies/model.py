@@ -107,10 +107,11 @@ class ExceptedPort:
 
 @dataclass(frozen=True, slots=True)
 class SecureMac:
-    """A MAC that a port admits; vlan None where the platform keeps none."""
+    """A MAC that a port admits; vlan None where the platform keeps none; sticky where the switch learned it itself."""
 
     mac: str
     vlan: int | None = None
+    sticky: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,7 @@ class PortConfig:
     secure: bool | None = None
     maximum: int | None = None
     violation: Violation | None = None
+    sticky: bool | None = None
     secure_macs: frozenset[SecureMac] | None = None
     ip_bindings: frozenset[IpBinding] | None = None
     source_guard: bool | None = None
@@ -202,13 +204,15 @@ class ObservedSwitch:
 
 @dataclass(frozen=True, slots=True)
 class ExpectedPort:
-    """What the site demands of one port, and why."""
+    """What the site demands of one port, and why; `protected` says why a plan must never touch it."""
 
     name: str
     role: PortRole
     config: PortConfig
     reason: Text
     devices: tuple[Device, ...] = ()
+    protected: Text | None = None
+    edge: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,11 +320,34 @@ class Finding:
 
 
 def changed_fields(before: PortConfig, after: PortConfig) -> tuple[str, ...]:
-    """Name the settings that `after` demands and `before` does not already have."""
+    """Name the settings that `after` demands and `before` does not already have.
+
+    Equivalent states are equal: a sticky MAC and a configured one, a MAC with the VLAN and one without
+    (platforms that keep no VLAN with it).
+    """
     if before == after:
         return ()
     return tuple(
         name
         for name in PortConfig.__dataclass_fields__
-        if (wanted := getattr(after, name)) is not None and wanted != getattr(before, name)
+        if (wanted := getattr(after, name)) is not None
+        and wanted != (seen := getattr(before, name))
+        and not (name == "secure_macs" and seen is not None and _same_macs(wanted, seen))
+    )
+
+
+def _same_macs(wanted: frozenset[SecureMac], seen: frozenset[SecureMac]) -> bool:
+    return not missing_macs(wanted, seen) and not missing_macs(seen, wanted)
+
+
+def missing_macs(wanted: frozenset[SecureMac], seen: frozenset[SecureMac]) -> frozenset[SecureMac]:
+    """Give the members of `wanted` without an equivalent in `seen` (same MAC, and same VLAN where both say one)."""
+    vlans: dict[str, set[int | None]] = {}
+    for entry in seen:
+        vlans.setdefault(entry.mac, set()).add(entry.vlan)
+    return frozenset(
+        entry
+        for entry in wanted
+        if entry.mac not in vlans
+        or not (entry.vlan is None or None in vlans[entry.mac] or entry.vlan in vlans[entry.mac])
     )

@@ -46,7 +46,7 @@ class Uplink:
 
 @dataclass(frozen=True, slots=True)
 class SnmpAccess:
-    """How to ask a switch over SNMP. Exactly one of `community` (v2c) and `user` (v3) is set; secrets are references."""
+    """How to ask a switch over SNMP: exactly one of `community` (v2c) and `user` (v3); secrets are references."""
 
     host: str
     port: int = 161
@@ -64,7 +64,8 @@ class Switch:
     """A declared switch. `ports` are the canonical names that the site declares; others are never touched.
 
     `password`, `key` and `enable` are references (env:NAME, file:PATH, secret:NAME), never the secret itself.
-    `management_ports` carry the controller's own way to the switch.
+    `management_ports` carry the controller's own way to the switch. `edge_ports` answer the planner's question "is this
+    an uplink?" with no: a device that speaks LLDP, or a small hub, is on them.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Switch:
     ports: tuple[str, ...] = ()
     uplinks: tuple[Uplink, ...] = ()
     management_ports: frozenset[str] = frozenset()
+    edge_ports: frozenset[str] = frozenset()
     excepted: tuple[ExceptedPort, ...] = ()
     snmp: SnmpAccess | None = None
     settings: tuple[tuple[str, str], ...] = ()

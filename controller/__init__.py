@@ -1,0 +1,1 @@
+"""The controller: what the site knows, decides and records."""

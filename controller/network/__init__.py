@@ -1,0 +1,1 @@
+"""Switches of the site: reading them, planning, applying with a journal and a watchdog, recovering."""

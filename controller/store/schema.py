@@ -1,0 +1,84 @@
+"""The schema of portseal.db, and the only place that changes it: one function per step, never edited after a release.
+
+Imported only when a database is not up to date (sqlite-utils is slow to load). A step that is added here also raises
+:data:`controller.store.open.VERSION`.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("portseal")
+
+_INVENTORY = (
+    """CREATE TABLE device (
+        name TEXT PRIMARY KEY, role TEXT NOT NULL, mac TEXT NOT NULL UNIQUE, ip TEXT UNIQUE,
+        place TEXT NOT NULL, serial TEXT NOT NULL, vendor TEXT NOT NULL, model TEXT NOT NULL
+    ) STRICT""",
+    """CREATE TABLE binding (
+        device TEXT PRIMARY KEY REFERENCES device(name) ON DELETE CASCADE ON UPDATE CASCADE,
+        switch TEXT NOT NULL, port TEXT NOT NULL, vlan INTEGER NOT NULL CHECK (vlan BETWEEN 1 AND 4094)
+    ) STRICT""",
+    "CREATE INDEX binding_port ON binding (switch, port)",
+)
+
+_WORK = (
+    """CREATE TABLE plan (
+        id TEXT PRIMARY KEY, created TEXT NOT NULL, actor TEXT NOT NULL, changes TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('saved', 'applied', 'failed', 'refused'))
+    ) STRICT""",
+    "CREATE INDEX plan_created ON plan (created)",
+    """CREATE TABLE job (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, plan TEXT REFERENCES plan(id), switch TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('running', 'done', 'failed', 'rolled_back', 'unknown')),
+        actor TEXT NOT NULL, started TEXT NOT NULL, ended TEXT, process TEXT NOT NULL,
+        before TEXT NOT NULL, intended TEXT NOT NULL, reason TEXT NOT NULL DEFAULT ''
+    ) STRICT""",
+    "CREATE INDEX job_running ON job (switch) WHERE state = 'running'",
+    """CREATE TABLE job_step (
+        job INTEGER NOT NULL REFERENCES job(id), seq INTEGER NOT NULL, name TEXT NOT NULL,
+        phase TEXT NOT NULL CHECK (phase IN ('begin', 'end')), at TEXT NOT NULL, note TEXT NOT NULL,
+        PRIMARY KEY (job, seq)
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE lease (
+        switch TEXT PRIMARY KEY, owner TEXT NOT NULL, token TEXT NOT NULL, process TEXT NOT NULL,
+        acquired TEXT NOT NULL, expires TEXT NOT NULL
+    ) STRICT""",
+    "CREATE TABLE observation (switch TEXT PRIMARY KEY, read_at TEXT NOT NULL, observed TEXT NOT NULL) STRICT",
+)
+
+_LEDGER = (
+    """CREATE TABLE ledger (
+        seq INTEGER PRIMARY KEY CHECK (seq > 0), at TEXT NOT NULL, actor TEXT NOT NULL, kind TEXT NOT NULL,
+        subject TEXT NOT NULL, bytes BLOB NOT NULL, leaf BLOB NOT NULL CHECK (length(leaf) = 32)
+    ) STRICT""",
+    "CREATE INDEX ledger_kind ON ledger (kind, seq)",
+    "CREATE INDEX ledger_subject ON ledger (subject, seq)",
+    "CREATE INDEX ledger_at ON ledger (at)",
+    """CREATE TRIGGER ledger_no_update BEFORE UPDATE ON ledger
+        BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END""",
+    """CREATE TRIGGER ledger_no_delete BEFORE DELETE ON ledger
+        BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END""",
+    """CREATE TRIGGER ledger_gapless BEFORE INSERT ON ledger
+        WHEN NEW.seq IS NOT (SELECT COALESCE(MAX(seq), 0) + 1 FROM ledger)
+        BEGIN SELECT RAISE(ABORT, 'the ledger has no gaps'); END""",
+    """CREATE TABLE checkpoint (
+        size INTEGER PRIMARY KEY, at TEXT NOT NULL, note TEXT NOT NULL, frontier BLOB NOT NULL,
+        kept INTEGER NOT NULL CHECK (kept IN (0, 1))
+    ) STRICT""",
+    """CREATE TRIGGER checkpoint_no_update BEFORE UPDATE ON checkpoint
+        WHEN NOT (NEW.size = OLD.size AND NEW.at = OLD.at AND NEW.note = OLD.note
+                  AND NEW.frontier = OLD.frontier AND NEW.kept >= OLD.kept)
+        BEGIN SELECT RAISE(ABORT, 'a checkpoint is final'); END""",
+    """CREATE TRIGGER checkpoint_no_delete BEFORE DELETE ON checkpoint
+        WHEN OLD.kept = 1 OR NOT EXISTS (SELECT 1 FROM checkpoint WHERE size > OLD.size)
+        BEGIN SELECT RAISE(ABORT, 'a checkpoint is final'); END""",
+    "CREATE TABLE open_act (intent INTEGER PRIMARY KEY, process TEXT NOT NULL) STRICT",
+)
+
+
+@migrations()
+def first(db: Database) -> None:
+    """Make every table of the first release."""
+    for statement in (*_INVENTORY, *_WORK, *_LEDGER):
+        db.execute(statement)

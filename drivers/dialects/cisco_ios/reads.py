@@ -1,0 +1,8 @@
+"""Cisco IOS and IOS XE: every read, by what it is about."""
+
+from __future__ import annotations
+
+from drivers.dialect import Read
+from drivers.dialects.cisco_ios import reads_config, reads_more, reads_neighbours, reads_state
+
+READS: tuple[Read, ...] = (*reads_config.READS, *reads_state.READS, *reads_neighbours.READS, *reads_more.READS)

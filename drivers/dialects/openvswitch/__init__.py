@@ -1,0 +1,1 @@
+"""Open vSwitch behind a shell."""

@@ -1,0 +1,302 @@
+"""From rows to the observed state: what all reads of one switch say together, for every vendor."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+from drivers.dialect import Dialect, Fact, Read
+from drivers.parse import Row
+from policies.errors import InputError
+from policies.model import (
+    IpBinding,
+    Learned,
+    Neighbour,
+    ObservedPort,
+    ObservedSwitch,
+    Oper,
+    PortConfig,
+    PortMode,
+    SecureMac,
+    Violation,
+)
+from policies.names import is_unicast, parse_interface, port_key
+from policies.names.kinds import KINDS
+from policies.texts import Text, t
+
+#: Interface kinds that are ports of the switch: the rest of the vendors' kinds are SVIs, tunnels and the like.
+_PORT_KINDS = frozenset(
+    kind
+    for kind in KINDS
+    if (kind.endswith(("Ethernet", "GigE", "GE")) and not kind.startswith("Virtual"))
+    or kind in {"Port-channel", "Route-Aggregation", "Management"}
+)
+#: Names in no vendor's list that are no ports either: in a MAC table the switch's own end, in a configuration services.
+_NO_PORT = re.compile(
+    r"(?:cpu|router|switch|drop|self|sup|vlan|lo|null|tun|bvi|bdi|nve|lisp|async|group|virtual|embedded|service|ucse|"
+    r"atm|pos|overlay|control|internal|wlan|dialer|cellular)(?![a-z]*eth)",
+    re.IGNORECASE,
+)
+#: Settings whose row value is the setting's value.
+_SETTINGS = (
+    "access_vlan",
+    "native_vlan",
+    "allowed_vlans",
+    "secure",
+    "maximum",
+    "sticky",
+    "source_guard",
+    "admin_up",
+    "description",
+)
+
+
+def observe(
+    dialect: Dialect, answers: Iterable[tuple[Read, Sequence[Row]]], *, switch: str, read_at: datetime
+) -> ObservedSwitch:
+    """Merge the rows of all reads that worked into the state of `switch` as it was at `read_at` (aware UTC).
+
+    A read that the model does not know is left out of `answers`: what it `gives` is then no capability, and what it
+    alone tells is None. A read that worked and found nothing stays in, with no rows: that is a statement.
+    """
+    facts = _Facts(dialect, answers)
+    ports = facts.ports()
+    oddities: list[Text] = []
+    return ObservedSwitch(
+        switch=switch,
+        platform=dialect.platform,
+        read_at=read_at,
+        ports={name: facts.port(name, oddities) for name in sorted(ports, key=port_key)},
+        vlans=facts.vlans(),
+        capabilities=facts.capabilities() & dialect.capabilities,
+        startup_differs=facts.startup_differs(),
+        hostname=facts.first("hostname", Fact.SYSTEM, Fact.VERSION),
+        model=facts.first("model", Fact.VERSION, Fact.SYSTEM),
+        version=facts.first("version", Fact.VERSION, Fact.SYSTEM),
+        oddities=tuple(oddities),
+    )
+
+
+def blank_secrets(dialect: Dialect, line: str) -> str:
+    """Replace in `line` what the dialect calls secret (group 1 of its regexes), so that it can be shown."""
+    for pattern in dialect.secrets:
+        line = re.sub(pattern, _blank, line)
+    return line
+
+
+def _blank(match: re.Match[str]) -> str:
+    if match.lastindex is None or match[1] is None:
+        return match[0]
+    start, end = match.start(1) - match.start(), match.end(1) - match.start()
+    return match[0][:start] + "<secret>" + match[0][end:]
+
+
+class _Facts:
+    """The rows by fact, and by port where they have one."""
+
+    def __init__(self, dialect: Dialect, answers: Iterable[tuple[Read, Sequence[Row]]]) -> None:
+        self.dialect = dialect
+        self.rows: dict[Fact, list[Row]] = {}
+        self.gives: set[str] = set()
+        self.literal = False
+        self._by_port: dict[tuple[Fact, str], list[Row]] = defaultdict(list)
+        for read, rows in answers:
+            self.rows.setdefault(read.fact, []).extend(rows)
+            self.gives |= read.gives
+            self.literal = self.literal or read.literal
+            for row in rows:
+                for name in _ports_of(row):
+                    self._by_port[read.fact, name].append(row)
+
+    def of(self, fact: Fact, port: str) -> list[Row]:
+        return self._by_port.get((fact, port), [])
+
+    def first(self, name: str, *facts: Fact) -> str:
+        texts = (row.get(name) for fact in facts for row in self.rows.get(fact, []))
+        return next((text for text in texts if isinstance(text, str) and text), "")
+
+    def ports(self) -> set[str]:
+        """Name the ports; a neighbour's word makes none, and where names are free only the list of ports does."""
+        if self.literal:
+            return {port for fact, port in self._by_port if fact in (Fact.INTERFACE, Fact.STATUS)}
+        named = (Fact.INTERFACE, Fact.STATUS, Fact.SECURE, Fact.SECURE_MAC, Fact.LEARNED)
+        return {port for fact, port in self._by_port if fact in named and _is_port(port)}
+
+    def capabilities(self) -> frozenset[str]:
+        both = Fact.RUNNING in self.rows and Fact.STARTUP in self.rows
+        return frozenset(self.gives if both else self.gives - {"startup"})
+
+    def vlans(self) -> dict[int, str] | None:
+        if Fact.VLAN not in self.rows:
+            return None
+        found: dict[int, str] = {}
+        for row in self.rows[Fact.VLAN]:
+            one, several, name = row.get("vlan"), row.get("vlans"), row.get("name")
+            ids = [one] if isinstance(one, int) else sorted(several) if isinstance(several, frozenset) else []
+            for vlan in ids:
+                found[vlan] = name if isinstance(name, str) else found.get(vlan, "")
+        return dict(sorted(found.items()))
+
+    def port(self, name: str, oddities: list[Text]) -> ObservedPort:
+        status = _merged(self.of(Fact.STATUS, name), last=True)
+        security = _merged(self.of(Fact.SECURE, name))
+        config = self._config(name, status, oddities)
+        oper = status.get("oper")
+        violations, if_index = security.get("violations"), status.get("if_index")
+        violator = _text(security, "last_mac")
+        return ObservedPort(
+            name=name,
+            config=config,
+            oper=Oper(str(oper)) if oper in set(Oper) else Oper.UNKNOWN,
+            blocked_cause=_text(status, "blocked_cause"),
+            learned=self._learned(name, config),
+            neighbours=tuple(dict.fromkeys(_neighbour(row) for row in self.of(Fact.NEIGHBOUR, name))),
+            violations=violations if isinstance(violations, int) else None,
+            last_violator=violator if violator and is_unicast(violator) else "",
+            if_index=if_index if isinstance(if_index, int) else None,
+        )
+
+    def _config(self, name: str, status: Row, oddities: list[Text]) -> PortConfig:
+        row = _merged(self.of(Fact.INTERFACE, name))
+        told = {**_merged(self.of(Fact.SECURE, name)), **row}
+        told["secure"] = self._secure(name, row, oddities)
+        if Fact.SOURCE_GUARD in self.rows:
+            told.setdefault("source_guard", bool(self.of(Fact.SOURCE_GUARD, name)))
+        told.setdefault("admin_up", status.get("admin_up"))
+        told.setdefault("description", status.get("description"))
+        mode = "routed" if status.get("mode") == "routed" else told.get("mode")
+        violation, access_vlan = told.get("violation"), told.get("access_vlan")
+        access = access_vlan if mode == "access" and isinstance(access_vlan, int) else None
+        values: dict[str, object] = {
+            **{key: told.get(key) for key in _SETTINGS},
+            "mode": PortMode(str(mode)) if mode in set(PortMode) else None,
+            "violation": Violation(str(violation)) if violation in set(Violation) else None,
+            "secure_macs": self._secure_macs(name, row, access),
+            "ip_bindings": self._ip_bindings(name, access),
+        }
+        return PortConfig(**values)  # type: ignore[arg-type]
+
+    def _secure(self, name: str, row: Row, oddities: list[Text]) -> bool | None:
+        """Tell whether security is configured and, where the switch lists secured ports, the port is listed."""
+        configured = row.get("secure")
+        if Fact.SECURE not in self.rows:
+            return configured if isinstance(configured, bool) else None
+        listed = any(entry.get("secure") is True for entry in self.of(Fact.SECURE, name))
+        if configured is True and not listed:
+            oddities.append(
+                t("{port}: port security is configured, but the switch does not list the port as secured", port=name)
+            )
+        elif configured is False and listed:
+            oddities.append(
+                t("{port}: the switch lists the port as secured, but its configuration does not say so", port=name)
+            )
+        return listed and configured is not False
+
+    def _secure_macs(self, name: str, row: Row, access_vlan: int | None) -> frozenset[SecureMac] | None:
+        """Give the MACs that stay: configured and sticky. The VLAN is the table's, else the line's, else the port's."""
+        if "secure_macs" not in row and Fact.SECURE_MAC not in self.rows:
+            return None
+        listed = [entry for entry in self.of(Fact.SECURE_MAC, name) if entry.get("kind") != "dynamic"]
+        found = {(_text(entry, "mac"), _vlan(entry)): entry.get("kind") == "sticky" for entry in listed}
+        configured = row.get("secure_macs", [])
+        assert isinstance(configured, list)
+        for entry in configured:
+            mac, vlan = _text(entry, "mac"), _vlan(entry)
+            if not any(mac == other and vlan in (None, its) for other, its in found):
+                found[mac, vlan or access_vlan] = entry.get("kind") == "sticky"
+        return frozenset(SecureMac(mac, vlan, sticky) for (mac, vlan), sticky in found.items())
+
+    def _ip_bindings(self, name: str, access_vlan: int | None) -> frozenset[IpBinding] | None:
+        if Fact.IP_BINDING not in self.rows:
+            return None
+        rows = [row for row in self.of(Fact.IP_BINDING, name) if row.get("kind", "static") == "static"]
+        return frozenset(IpBinding(_text(row, "mac"), _text(row, "ip"), _vlan(row) or access_vlan or 0) for row in rows)
+
+    def _learned(self, name: str, config: PortConfig) -> frozenset[Learned]:
+        """Give the port's part of the FDB. Switches show a secured MAC as static; here it is secure, which it is."""
+        secured = {entry.mac for entry in config.secure_macs or ()}
+        secured |= {_text(row, "mac") for row in self.of(Fact.SECURE_MAC, name)}
+        found = set()
+        for row in self.of(Fact.LEARNED, name):
+            mac, kind = _text(row, "mac"), _text(row, "kind") or "dynamic"
+            found.add(Learned(mac, _vlan(row), "secure" if kind == "static" and mac in secured else kind))
+        return frozenset(found)
+
+    def startup_differs(self) -> tuple[str, ...] | None:
+        """Give lines of one configuration only: `+` is running only, `-` startup only, with the section they are in.
+
+        They are compared as they are, so that a changed password is seen, and shown with the secrets blanked.
+        """
+        if Fact.RUNNING not in self.rows or Fact.STARTUP not in self.rows:
+            return None
+        running = Counter(self._sectioned(Fact.RUNNING))
+        startup = Counter(self._sectioned(Fact.STARTUP))
+        return tuple(
+            f"{sign} " + " / ".join(blank_secrets(self.dialect, part) for part in path)
+            for sign, these, those in (("+", running, startup), ("-", startup, running))
+            for path in (these - those).elements()
+        )
+
+    def _sectioned(self, fact: Fact) -> Iterator[tuple[str, ...]]:
+        """Give each line with the less indented lines that it belongs to."""
+        volatile = [re.compile(pattern) for pattern in self.dialect.volatile]
+        above: list[tuple[int, str]] = []
+        for row in self.rows[fact]:
+            line = _text(row, "line").rstrip()
+            if not line or any(pattern.search(line) for pattern in volatile):
+                continue
+            text = line.lstrip()
+            depth = len(line) - len(text)
+            while above and above[-1][0] >= depth:
+                above.pop()
+            above.append((depth, text))
+            yield tuple(part for _, part in above)
+
+
+def _is_port(name: str) -> bool:
+    try:
+        interface = parse_interface(name)
+    except InputError:
+        return False
+    if interface.sub is not None:
+        return False
+    return interface.kind in _PORT_KINDS or (interface.kind not in KINDS and not _NO_PORT.match(name))
+
+
+def _ports_of(row: Row) -> Iterator[str]:
+    port, ports = row.get("port"), row.get("ports")
+    if isinstance(port, str):
+        yield port
+    if isinstance(ports, list):
+        yield from (name for name in ports if isinstance(name, str))
+
+
+def _merged(rows: Iterable[Row], *, last: bool = False) -> Row:
+    """Merge rows about one subject: a later one adds what is missing, or with `last` replaces what it says."""
+    merged: Row = {}
+    for row in rows:
+        for name, value in row.items():
+            if value is not None and (merged.get(name) is None or (last and value != "")):
+                merged[name] = value
+    return merged
+
+
+def _text(row: Mapping[str, object], name: str) -> str:
+    value = row.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _vlan(row: Mapping[str, object]) -> int | None:
+    value = row.get("vlan")
+    return value if isinstance(value, int) else None
+
+
+def _neighbour(row: Row) -> Neighbour:
+    return Neighbour(
+        system=_text(row, "system"),
+        port=_text(row, "neighbour_mac") or _text(row, "neighbour"),
+        chassis=_text(row, "chassis_mac") or _text(row, "chassis"),
+        capabilities=_text(row, "capabilities"),
+    )

@@ -1,0 +1,217 @@
+"""A change set in a vendor's own words: which commands are sent, in which order and mode. Pure.
+
+Order matters on equipment: a MAC must leave its old port before it may be secured on another (Cisco counts it as a
+violation, Comware rejects it), and security is enabled last, or the half-written port trips over its own device.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from drivers.dialect import Dialect, Items, Set
+from policies.errors import ConfigError
+from policies.model import IpBinding, PortChange, PortConfig, SecureMac, SwitchChanges, missing_macs
+from policies.names import format_vlans, mac_dashed4, mac_dotted, spell
+from policies.texts import t
+
+#: Phases that take something away; they run first on every port when a MAC moves between ports.
+_LEAVING = frozenset({"off", "remove"})
+_NAME = re.compile(r"\{([a-z_]+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One line for the switch, and the port in whose mode it is given (None: global configuration)."""
+
+    line: str
+    port: str | None = None
+
+
+def commands(
+    dialect: Dialect, changes: SwitchChanges, parameters: Mapping[str, str] | None = None, *, exact: bool = False
+) -> list[Command]:
+    """Give the commands of `changes`, without mode changes and save.
+
+    `parameters` fill a site's own names in the templates; `exact` tells sticky from configured MACs (rollback).
+
+    Raises:
+        ConfigError: the dialect has no template for a setting that the change set demands.
+
+    """
+    given = {**dialect.parameters, **(parameters or {})}
+    result = [
+        Command(fill(line, {**given, "vlan": vlan.vlan, "name": vlan.after}))
+        for vlan in changes.vlans
+        if vlan.after is not None
+        for line in dialect.vlan_add
+    ]
+    writers = [_PortWriter(dialect, change, given, exact) for change in changes.ports]
+    if _moves(changes):
+        for writer in writers:
+            result.extend(writer.lines(_LEAVING))
+        for writer in writers:
+            result.extend(writer.lines(None, without=_LEAVING))
+    else:
+        for writer in writers:
+            result.extend(writer.lines(None))
+    result.extend(
+        Command(fill(line, {**given, "vlan": vlan.vlan, "name": vlan.before}))
+        for vlan in changes.vlans
+        if vlan.after is None
+        for line in dialect.vlan_remove
+    )
+    return result
+
+
+def script(dialect: Dialect, lines: list[Command]) -> list[str]:
+    """Give the whole dialogue, with the commands that enter and leave modes, as a person would type it."""
+    if not lines:
+        return []
+    result = list(dialect.enter_config)
+    port: str | None = None
+    for command in lines:
+        if command.port != port:
+            if port is not None:
+                result.extend(dialect.leave_interface)
+            if command.port is not None and dialect.enter_interface:
+                result.append(fill(dialect.enter_interface, {"port": spell(command.port, dialect.spell)}))
+            port = command.port
+        result.append(command.line)
+    if port is not None:
+        result.extend(dialect.leave_interface)
+    result.extend(dialect.leave_config)
+    return result
+
+
+def fill(template: str, values: Mapping[str, object]) -> str:
+    """Put `values` in place of their {names}; other braces (awk, JSON) stay as they are."""
+    return _NAME.sub(lambda match: str(values.get(match[1], match[0])), template)
+
+
+def _moves(changes: SwitchChanges) -> bool:
+    leaving: set[tuple[str, str]] = set()
+    coming: set[tuple[str, str]] = set()
+    for change in changes.ports:
+        before, after = change.before.secure_macs or frozenset(), change.after.secure_macs
+        if after is not None:
+            leaving.update((entry.mac, change.port) for entry in before - after)
+            coming.update((entry.mac, change.port) for entry in after - before)
+    gone = {mac for mac, _ in leaving}
+    return any(mac in gone for mac, _ in coming)
+
+
+class _PortWriter:
+    """Writes one port's change, phase by phase, in the dialect's order."""
+
+    def __init__(self, dialect: Dialect, change: PortChange, given: Mapping[str, str], exact: bool) -> None:
+        self.dialect, self.change, self.exact = dialect, change, exact
+        self.given: dict[str, object] = {**given, "port": spell(change.port, dialect.spell)}
+        self.demanded = {name for name in PortConfig.__dataclass_fields__ if getattr(change.after, name) is not None}
+        known = set(dialect.settings)
+        if unknown := self.demanded - known:
+            raise ConfigError(
+                t(
+                    "the dialect {platform} has no command for {settings}",
+                    platform=dialect.platform,
+                    settings=", ".join(sorted(unknown)),
+                ),
+                where=change.port,
+                next_step=t("leave this out of the plan, or set it by hand"),
+            )
+        self.quiesced = {
+            flag
+            for flag, members in dialect.quiesce.items()
+            if getattr(change.before, flag) is True and self._changing() & members
+        }
+
+    def _changing(self) -> set[str]:
+        return {name for name in self.demanded if getattr(self.change.after, name) != getattr(self.change.before, name)}
+
+    def lines(self, phases: frozenset[str] | None, without: frozenset[str] = frozenset()) -> Iterator[Command]:
+        for setting, phase in self.dialect.order:
+            if (phases is None or phase in phases) and phase not in without:
+                yield from self._phase(setting, phase)
+        if self.change.recover and phases is None:
+            for line in self.dialect.recover:
+                yield Command(fill(line, self.given), self.change.port)
+
+    def _phase(self, setting: str, phase: str) -> Iterator[Command]:
+        template = self.dialect.settings[setting]
+        before, after = getattr(self.change.before, setting), getattr(self.change.after, setting)
+        if isinstance(template, Items):
+            if after is not None:
+                yield from self._items(template, before or frozenset(), after, phase)
+            return
+        if setting in self.quiesced:
+            final = after if after is not None else before
+            if phase == "off" or (phase == "on" and final is True):
+                yield from self._set(template, phase == "on")
+        elif after is not None and after != before and phase in ("set", "on" if after is True else "off"):
+            yield from self._set(template, after)
+
+    def _set(self, template: Set, value: object) -> Iterator[Command]:
+        if value in template.by_value:
+            lines = template.by_value[value]
+        elif value in ("", frozenset()):
+            lines = template.clear
+        else:
+            lines = template.value
+        for line in lines:
+            yield Command(fill(line, {**self.given, **_written(value)}), self.change.port)
+
+    def _items(
+        self,
+        template: Items,
+        before: frozenset[SecureMac | IpBinding],
+        after: frozenset[SecureMac | IpBinding],
+        phase: str,
+    ) -> Iterator[Command]:
+        if phase == "remove":
+            gone = before - after if self.exact else _missing(before, after)
+            yield from self._members(template, gone, adding=False)
+        elif phase == "add":
+            new = after - before if self.exact else _missing(after, before)
+            yield from self._members(template, new, adding=True)
+
+    def _members(
+        self, template: Items, members: frozenset[SecureMac | IpBinding], *, adding: bool
+    ) -> Iterator[Command]:
+        port = self.change.port if template.where == "interface" else None
+        vlan = self.change.after.access_vlan or self.change.before.access_vlan
+        for member in sorted(members, key=lambda item: (item.mac, item.vlan or 0)):
+            sticky = isinstance(member, SecureMac) and member.sticky
+            if adding:
+                lines = template.add_sticky if sticky and template.add_sticky else template.add
+            else:
+                lines = template.remove_sticky if sticky and template.remove_sticky else template.remove
+            values = {
+                **self.given,
+                **_spellings(member.mac),
+                "ip": getattr(member, "ip", ""),
+                "vlan": member.vlan or vlan,
+            }
+            for line in lines:
+                yield Command(fill(line, values), port)
+
+
+def _missing(
+    these: frozenset[SecureMac | IpBinding], those: frozenset[SecureMac | IpBinding]
+) -> frozenset[SecureMac | IpBinding]:
+    macs = missing_macs(
+        frozenset(item for item in these if isinstance(item, SecureMac)),
+        frozenset(item for item in those if isinstance(item, SecureMac)),
+    )
+    pairs = frozenset(item for item in these if isinstance(item, IpBinding)) - those
+    return macs | pairs
+
+
+def _spellings(mac: str) -> dict[str, str]:
+    return {"mac": mac, "mac_dotted": mac_dotted(mac), "mac_dashed": mac_dashed4(mac)}
+
+
+def _written(value: object) -> dict[str, str]:
+    if isinstance(value, frozenset):
+        return {"value": format_vlans(value), "value_list": ",".join(str(each) for each in sorted(value))}
+    return {"value": str(value)}

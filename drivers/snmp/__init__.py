@@ -1,0 +1,1 @@
+"""SNMP: one small session class, tables as pure functions, and the discovery of a switch's observed state."""

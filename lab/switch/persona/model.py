@@ -1,0 +1,131 @@
+"""What a switch holds: its running configuration and the volatile state of its ports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from lab.switch.persona import names
+
+#: Port modes as `show interfaces switchport` names them.
+ACCESS, TRUNK, DYNAMIC = "static access", "trunk", "dynamic auto"
+
+
+class Rejected(Exception):
+    """The switch refuses a setting; the message is the switch's own words (may have several lines)."""
+
+
+@dataclass(slots=True)
+class SecureMac:
+    """A secure address: `kind` is configured, sticky or dynamic; `vlan` only where one was given; `since` in seconds."""
+
+    mac: str
+    kind: str
+    vlan: int | None = None
+    scope: str = ""
+    since: float = 0.0
+
+
+@dataclass(slots=True)
+class Security:
+    """The port-security feature of one port with its counters."""
+
+    enabled: bool = False
+    maximum: int = 1
+    violation: str = "shutdown"
+    sticky: bool = False
+    aging_time: int = 0
+    aging_type: str = "absolute"
+    aging_static: bool = False
+    macs: dict[str, SecureMac] = field(default_factory=dict)
+    violations: int = 0
+    last_mac: str = "00:00:00:00:00:00"
+    last_vlan: int = 0
+
+    def count(self, kind: str) -> int:
+        """Count the secure addresses of one kind."""
+        return sum(1 for entry in self.macs.values() if entry.kind == kind)
+
+
+@dataclass(slots=True)
+class Interface:
+    """One interface; `port` is the data plane's name of it, empty for an SVI or a port that leads nowhere."""
+
+    name: str
+    port: str = ""
+    description: str = ""
+    mode: str = DYNAMIC
+    access_vlan: int = 1
+    native_vlan: int = 1
+    allowed: frozenset[int] | None = None
+    nonegotiate: bool = False
+    shutdown: bool = False
+    verify: str = ""
+    extra: list[str] = field(default_factory=list)
+    security: Security = field(default_factory=Security)
+    err_disabled: str = ""
+    err_since: float = 0.0
+    logged: tuple[str, float] = ("", 0.0)
+
+    @property
+    def physical(self) -> bool:
+        """Tell a switch port from an SVI."""
+        return not self.name.startswith("Vlan")
+
+    @property
+    def trunk(self) -> bool:
+        """Tell whether the port forwards as a trunk."""
+        return self.mode == TRUNK
+
+    def vlan_of(self, entry: SecureMac) -> int:
+        """Give the VLAN of a secure address: its own, else the port's."""
+        if entry.vlan is not None:
+            return entry.vlan
+        return self.native_vlan if self.trunk else self.access_vlan
+
+    def carries(self, vlan: int) -> bool:
+        """Tell whether the port is a member of `vlan`."""
+        if not self.trunk:
+            return self.access_vlan == vlan
+        return self.allowed is None or vlan in self.allowed
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A static entry of the IP source binding table."""
+
+    mac: str
+    vlan: int
+    ip: str
+    interface: str
+
+
+def _default_vlans() -> dict[int, str]:
+    return {1: "default"}
+
+
+@dataclass(slots=True)
+class Running:
+    """The running configuration (and, in each Interface, what the port went through since)."""
+
+    hostname: str
+    interfaces: dict[str, Interface]
+    vlans: dict[int, str] = field(default_factory=_default_vlans)
+    bindings: list[Binding] = field(default_factory=list)
+    snooping: bool = False
+    snooping_vlans: set[int] = field(default_factory=set)
+    recovery_causes: set[str] = field(default_factory=set)
+    recovery_interval: int = 300
+    lldp: bool = False
+    extra: list[str] = field(default_factory=list)
+    lines: dict[str, list[str]] = field(default_factory=dict)
+
+    def physical(self) -> list[Interface]:
+        """List the switch ports in order."""
+        return [entry for entry in self.interfaces.values() if entry.physical]
+
+
+def factory_default(hostname: str, ports: dict[str, str]) -> Running:
+    """Make the configuration of a switch without one: `ports` maps interface names to data plane ports."""
+    interfaces = {name: Interface(name, port) for name, port in sorted(ports.items(), key=lambda p: names.order(p[0]))}
+    interfaces["Vlan1"] = Interface("Vlan1", extra=["no ip address"])
+    return Running(hostname, interfaces)

@@ -1,0 +1,177 @@
+"""From checked values to the site's frozen declaration: what no single key can tell is checked here.
+
+Each builder takes the values of one section (see :mod:`policies.layout`) and its place in the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from policies.errors import ConfigError
+from policies.model import ExceptedPort, Violation
+from policies.names import canonical, expand_ports, parse_interface
+from policies.platforms import literal_names
+from policies.site import Parameters, Site, SnmpAccess, Switch, Uplink, Vlan
+from policies.texts import Text, t
+from policies.toml import Place
+
+#: Kinds that are management interfaces or VLAN interfaces: the way to the switch, but no switch port to declare.
+_NO_SWITCH_PORTS = frozenset({"Management", "Vlan", "Loopback"})
+
+
+def plain(values: dict[str, Any], _place: Place) -> dict[str, Any]:
+    """Keep the values as they are, for the builder above."""
+    return values
+
+
+def parameters(values: dict[str, Any], _place: Place) -> Parameters:
+    """Build [policy]."""
+    values["violation"] = Violation(values["violation"])
+    return Parameters(**values)
+
+
+def vlan(values: dict[str, Any], _place: Place) -> Vlan:
+    """Build [vlans.NAME]."""
+    return Vlan(**values)
+
+
+def snmp(values: dict[str, Any], place: Place) -> SnmpAccess:
+    """Build [switches.NAME.snmp]: version 2c with a community or version 3 with a user, not both, not neither."""
+    community, user = values["community"], values["user"]
+    if (community is None) == (user is None):
+        raise place.error(
+            t("exactly one of the keys community (SNMPv2c) and user (SNMPv3) is needed"),
+            t("keep the one that the switch is set up for"),
+        )
+    for key in ("auth_password", "priv_password"):
+        if user is None and values[key] is not None:
+            raise place.at(key).error(t("this key belongs to SNMPv3"), t("remove it, or replace community by user"))
+    if values["priv_password"] is not None and values["auth_password"] is None:
+        raise place.at("priv_password").error(
+            t("SNMPv3 has no privacy without authentication (RFC 3414)"), t("add auth_password")
+        )
+    values["host"] = values["host"] or ""  # the switch's own, which its builder fills in
+    return SnmpAccess(**values)
+
+
+def switch(values: dict[str, Any], place: Place) -> Switch:
+    """Build [switches.NAME]; every port that a key names must be declared in `ports`, in one role only."""
+    platform = values["platform"]
+    literal = literal_names(platform)
+    ports = _ports(values["ports"], place.at("ports"), literal=literal)
+    declared = frozenset(ports)
+    uplinks = _uplinks(values["uplinks"], place.at("uplinks"), literal=literal)
+    for uplink, here in uplinks:
+        _declared(uplink.port, declared, here, t("the uplink"))
+    management = _ports(values["management_ports"], place.at("management_ports"), literal=literal)
+    for port in management:
+        if literal or parse_interface(port).kind not in _NO_SWITCH_PORTS:
+            _declared(port, declared, place.at("management_ports"), t("the management port"))
+    uplink_ports = frozenset(uplink.port for uplink, _ in uplinks)
+    edge = _ports(values["edge_ports"], place.at("edge_ports"), literal=literal)
+    for port in edge:
+        _declared(port, declared, place.at("edge_ports"), t("the edge port"))
+        if port in uplink_ports:
+            raise place.at("edge_ports").error(
+                t("{port} is declared as an uplink and as an edge port", port=port),
+                t("keep one of the two declarations"),
+            )
+    excepted = _excepted(values["excepted"], place, declared, uplink_ports, literal=literal)
+    access: SnmpAccess | None = values["snmp"]
+    if access is not None and not access.host:
+        access = replace(access, host=values["host"])
+    values |= {
+        "ports": ports,
+        "uplinks": tuple(uplink for uplink, _ in uplinks),
+        "management_ports": frozenset(management),
+        "edge_ports": frozenset(edge),
+        "excepted": excepted,
+        "snmp": access,
+    }
+    return Switch(**values)
+
+
+def site(values: dict[str, Any], place: Place) -> Site:
+    """Build the whole file; VLAN ids are unique over it."""
+    seen: dict[int, str] = {}
+    vlans: tuple[Vlan, ...] = values["vlans"]
+    for declared in vlans:
+        if declared.id in seen:
+            raise (
+                place.at("vlans")
+                .at(declared.name)
+                .error(
+                    t("VLAN {id} is already declared as {name}", id=declared.id, name=seen[declared.id]),
+                    t("give each VLAN its own id"),
+                )
+            )
+        seen[declared.id] = declared.name
+    head = values["site"]
+    return Site(
+        name=head["name"],
+        folder=Path(place.file).parent,
+        language=head["language"],
+        parameters=values["policy"],
+        vlans=vlans,
+        switches=values["switches"],
+    )
+
+
+def _ports(texts: Iterable[str], place: Place, *, literal: bool) -> tuple[str, ...]:
+    ports: list[str] = []
+    seen: set[str] = set()
+    for index, text in enumerate(texts):
+        here = place.at(index)
+        for port in here.checked(lambda part: expand_ports(part, literal=literal), text):
+            if port in seen:
+                raise _twice(port, here)
+            seen.add(port)
+            ports.append(port)
+    return tuple(ports)
+
+
+def _uplinks(items: Iterable[dict[str, Any]], place: Place, *, literal: bool) -> list[tuple[Uplink, Place]]:
+    uplinks: list[tuple[Uplink, Place]] = []
+    seen: set[str] = set()
+    for index, item in enumerate(items):
+        here = place.at(index)
+        for port in here.checked(lambda part: expand_ports(part, literal=literal), item["port"]):
+            if port in seen:
+                raise _twice(port, here)
+            seen.add(port)
+            uplinks.append((Uplink(port, item["allowed_vlans"], item["native_vlan"]), here))
+    return uplinks
+
+
+def _excepted(
+    items: Iterable[dict[str, Any]], place: Place, declared: frozenset[str], uplinks: frozenset[str], *, literal: bool
+) -> tuple[ExceptedPort, ...]:
+    excepted: dict[str, ExceptedPort] = {}
+    for index, item in enumerate(items):
+        here = place.at("excepted").at(index).at("port")
+        port = here.checked(lambda text: canonical(text, literal=literal), item["port"])
+        _declared(port, declared, here, t("the excepted port"))
+        if port in uplinks:
+            raise here.error(
+                t("{port} is declared as an uplink and as excepted", port=port), t("keep one of the two declarations")
+            )
+        if port in excepted:
+            raise _twice(port, here)
+        name = str(place.keys[-1])
+        excepted[port] = ExceptedPort(name, port, item["owner"], item["reason"], item["expires"])
+    return tuple(excepted.values())
+
+
+def _declared(port: str, declared: frozenset[str], place: Place, what: Text) -> None:
+    if port not in declared:
+        raise place.error(
+            t("{what} {port} is not among the switch's declared ports", what=what, port=port),
+            t("add it to the key ports, or correct its name"),
+        )
+
+
+def _twice(port: str, place: Place) -> ConfigError:
+    return place.error(t("{port} is declared twice", port=port), t("remove one of the two"))

@@ -1,0 +1,108 @@
+"""7.1c: … and bound: the binding read from the switch equals the inventory, and survives a reboot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from policies.model import (
+    ExpectedPort,
+    ExpectedSwitch,
+    Finding,
+    ObservedPort,
+    ObservedSwitch,
+    Oper,
+    PortRole,
+    Verdict,
+    changed_fields,
+)
+from policies.plan import SETTINGS, able
+from policies.texts import Text, t
+
+#: Without these a platform cannot bind a MAC at all; the rest of a binding is used where the switch can.
+ESSENTIAL = ("secure", "secure_macs")
+
+#: A setting in words, for people.
+SETTING_WORDS: Mapping[str, Text] = {
+    "mode": t("port mode"),
+    "access_vlan": t("VLAN"),
+    "native_vlan": t("native VLAN"),
+    "allowed_vlans": t("allowed VLANs"),
+    "secure": t("port security"),
+    "maximum": t("maximum of MACs"),
+    "violation": t("violation action"),
+    "sticky": t("sticky learning"),
+    "secure_macs": t("bound MACs"),
+    "ip_bindings": t("bound IPs"),
+    "source_guard": t("IP source guard"),
+    "admin_up": t("administrative state"),
+    "description": t("description"),
+    "vlans": t("VLAN list"),
+    "startup": t("startup configuration"),
+}
+
+
+def judge(expected: ExpectedSwitch, observed: ObservedSwitch) -> Iterator[Finding]:
+    """Judge every bound port, the platform's missing capabilities, and startup = running."""
+    at = observed.read_at
+    bound = [port for port in expected.ports.values() if port.role is PortRole.BOUND]
+    yield from _capabilities(expected, observed, bound)
+    where = _places(observed)
+    for wanted in bound:
+        seen = observed.ports.get(wanted.name)
+        subject = f"{expected.switch}/{wanted.name}"
+        if seen is None:
+            yield Finding("7.1c", subject, Verdict.FAIL, t("the switch has no such port"), at)
+            continue
+        wrong = list(_wrong(wanted, seen, observed, where))
+        if wrong:
+            yield from (Finding("7.1c", subject, Verdict.FAIL, text, at) for text in wrong)
+        else:
+            names = ", ".join(device.name for device in wanted.devices)
+            yield Finding("7.1c", subject, Verdict.PASS, t("bound to {devices}, as read back", devices=names), at)
+    yield _startup(expected, observed)
+
+
+def _capabilities(expected: ExpectedSwitch, observed: ObservedSwitch, bound: list[ExpectedPort]) -> Iterator[Finding]:
+    demanded = {name for port in bound for name in SETTINGS if getattr(port.config, name) is not None}
+    for name in SETTINGS:
+        if name in demanded and name not in observed.capabilities:
+            verdict = Verdict.FAIL if name in ESSENTIAL else Verdict.NOT_APPLICABLE
+            text = t("{platform} cannot do it here: {setting}", platform=observed.platform, setting=SETTING_WORDS[name])
+            yield Finding("7.1c", expected.switch, verdict, text, observed.read_at)
+
+
+def _wrong(
+    wanted: ExpectedPort, seen: ObservedPort, observed: ObservedSwitch, where: Mapping[str, set[str]]
+) -> Iterator[Text]:
+    differing = changed_fields(seen.config, able(wanted.config, observed.capabilities))
+    for name in differing:
+        yield t("{setting} is not as the inventory demands", setting=SETTING_WORDS[name])
+    if seen.oper is Oper.BLOCKED:
+        yield t("the switch has shut it ({cause})", cause=seen.blocked_cause or "?")
+    for device in wanted.devices:
+        for other in sorted(where.get(device.mac, set()) - {wanted.name}):
+            yield t("{device} is seen on {port} instead", device=device.name, port=other)
+
+
+def _places(observed: ObservedSwitch) -> dict[str, set[str]]:
+    places: dict[str, set[str]] = {}
+    for name, port in observed.ports.items():
+        for entry in port.learned:
+            if entry.kind == "dynamic" and not _is_trunk(port):
+                places.setdefault(entry.mac, set()).add(name)
+    return places
+
+
+def _is_trunk(port: ObservedPort) -> bool:
+    return port.config.mode is not None and port.config.mode.value == "trunk"
+
+
+def _startup(expected: ExpectedSwitch, observed: ObservedSwitch) -> Finding:
+    at, subject = observed.read_at, expected.switch
+    if observed.startup_differs is None:
+        text = t("the startup configuration could not be compared with the running one")
+        return Finding("7.1c", subject, Verdict.UNVERIFIED, text, at)
+    if observed.startup_differs:
+        text = t("not saved: a reboot would lose {count} lines", count=len(observed.startup_differs))
+        return Finding("7.1c", subject, Verdict.FAIL, text, at)
+    return Finding("7.1c", subject, Verdict.PASS, t("startup equals running"), at)

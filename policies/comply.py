@@ -1,0 +1,58 @@
+"""comply(expected, observed) → findings by sub-clause. Pure; one file per sub-clause in policies/clauses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from policies.clauses import c71a, c71b, c71c
+from policies.model import Device, ExpectedSwitch, Finding, ObservedSwitch, Verdict
+from policies.site import Site
+from policies.texts import t
+
+
+def comply(
+    site: Site,
+    expected: Mapping[str, ExpectedSwitch],
+    observed: Mapping[str, ObservedSwitch],
+    devices: Iterable[Device],
+    now: datetime,
+) -> list[Finding]:
+    """Judge every switch of `expected` (by name) against 7.1a, 7.1b and 7.1c.
+
+    A switch without a reading, or with one older than the site's `evidence_max_age_s`, is unverified, whatever it said.
+    """
+    findings: list[Finding] = []
+    known = {device.mac: device for device in devices}
+    for name, wanted in expected.items():
+        seen = observed.get(name)
+        if seen is None:
+            findings.extend(
+                Finding(clause, name, Verdict.UNVERIFIED, t("the switch was not read"))
+                for clause in ("7.1a", "7.1b", "7.1c")
+            )
+            continue
+        judged = [
+            *c71a.judge(site, wanted, seen, known),
+            *c71b.judge(wanted, seen),
+            *c71c.judge(wanted, seen),
+        ]
+        if now - seen.read_at > timedelta(seconds=site.parameters.evidence_max_age_s):
+            judged = [_stale(finding, seen.read_at) for finding in judged]
+        findings.extend(judged)
+    return findings
+
+
+def verdict(findings: Iterable[Finding]) -> Verdict:
+    """Give the worst verdict: fail, then unverified, then manual, then pass; nothing judged is unverified."""
+    order = (Verdict.FAIL, Verdict.UNVERIFIED, Verdict.MANUAL, Verdict.PASS)
+    present = {finding.verdict for finding in findings}
+    return next((each for each in order if each in present), Verdict.UNVERIFIED)
+
+
+def _stale(finding: Finding, read_at: datetime) -> Finding:
+    if finding.verdict is not Verdict.PASS:
+        return finding
+    text = t("{text}, but that was read {at}: too old to count", text=finding.text, at=read_at.isoformat())
+    return replace(finding, verdict=Verdict.UNVERIFIED, text=text)

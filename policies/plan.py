@@ -1,0 +1,209 @@
+"""plan(expected, observed) → ChangeSet: the minimal change, or the reason why a port is not touched. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, replace
+
+from policies.model import (
+    ChangeSet,
+    ExpectedPort,
+    ExpectedSwitch,
+    ObservedPort,
+    ObservedSwitch,
+    Oper,
+    PortChange,
+    PortConfig,
+    PortMode,
+    PortRole,
+    Refusal,
+    SwitchChanges,
+    VlanChange,
+    changed_fields,
+)
+from policies.texts import Text, t
+
+#: Settings of a port, in the order of PortConfig.
+SETTINGS = tuple(field.name for field in fields(PortConfig))
+
+#: LLDP capabilities of equipment that forwards for others (IEEE 802.1AB: bridge, router, WLAN access point, repeater).
+_FORWARDS = frozenset("BRWP")
+
+
+def plan(
+    expected: Mapping[str, ExpectedSwitch],
+    observed: Mapping[str, ObservedSwitch],
+    own_macs: frozenset[str] = frozenset(),
+) -> ChangeSet:
+    """Compare what must be with what was read, switch by switch (both by name; an unread switch is refused).
+
+    `own_macs` are the controller's own addresses: a port that learned one is the management path.
+    """
+    switches: list[SwitchChanges] = []
+    refusals: list[Refusal] = []
+    for name, wanted in expected.items():
+        seen = observed.get(name)
+        if seen is None:
+            refusals.append(Refusal(name, "", t("the switch was not read, so nothing is planned for it")))
+            continue
+        changes, refused = plan_switch(wanted, seen, own_macs)
+        switches.append(changes)
+        refusals.extend(refused)
+    return ChangeSet(tuple(switches), tuple(refusals))
+
+
+def plan_switch(
+    expected: ExpectedSwitch, observed: ObservedSwitch, own_macs: frozenset[str] = frozenset()
+) -> tuple[SwitchChanges, list[Refusal]]:
+    """Plan one switch; see :func:`plan`."""
+    changes: list[PortChange] = []
+    refusals: list[Refusal] = []
+    for name, wanted in expected.ports.items():
+        seen = observed.ports.get(name)
+        if seen is None:
+            refusals.append(Refusal(expected.switch, name, t("the switch has no such port; correct site.toml")))
+            continue
+        change = _change(wanted, seen, observed.capabilities)
+        if change is None:
+            continue
+        refusal = _refuse(expected.switch, wanted, seen, own_macs)
+        if refusal is not None:
+            refusals.append(refusal)
+        else:
+            changes.append(change)
+    refusals.extend(_undeclared(expected, observed))
+    vlans = _missing_vlans(expected, observed, changes)
+    unsaved = bool(observed.startup_differs)
+    save = "startup" in observed.capabilities and bool(changes or vlans or unsaved)
+    return SwitchChanges(expected.switch, snapshot_digest(observed), vlans, tuple(changes), save), refusals
+
+
+def able(config: PortConfig, capabilities: frozenset[str]) -> PortConfig:
+    """Keep only the demands that the platform can meet; what falls away is a finding of comply, never a silence."""
+    lacking = {name: None for name in SETTINGS if name not in capabilities}
+    return replace(config, **lacking)
+
+
+def snapshot_digest(observed: ObservedSwitch) -> str:
+    """Hash (SHA-256, hex) the managed settings of all ports, and the VLANs: a plan is stale when this has changed."""
+    ports = {
+        name: {setting: _plain(getattr(port.config, setting)) for setting in SETTINGS}
+        for name, port in sorted(observed.ports.items())
+    }
+    blocked = sorted(name for name, port in observed.ports.items() if port.oper is Oper.BLOCKED)
+    vlans = sorted((observed.vlans or {}).items())
+    text = json.dumps([ports, blocked, vlans], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def restore(before: ObservedSwitch, now: ObservedSwitch, touched: SwitchChanges) -> SwitchChanges:
+    """Give the changes that bring the ports and VLANs of `touched` back from `now` to what they were in `before`."""
+    ports = []
+    for change in reversed(touched.ports):
+        old, new = before.ports[change.port], now.ports[change.port]
+        recover = new.oper is Oper.BLOCKED and old.oper is not Oper.BLOCKED
+        differing = exact_differences(new.config, old.config)
+        if differing or recover:
+            after = replace(old.config, **{name: None for name in SETTINGS if name not in differing})
+            ports.append(PortChange(change.port, new.config, after, t("roll back"), recover))
+    vlans = tuple(
+        change.inverse()
+        for change in reversed(touched.vlans)
+        if (before.vlans or {}).get(change.vlan) != (now.vlans or {}).get(change.vlan)
+    )
+    return SwitchChanges(touched.switch, snapshot_digest(now), vlans, tuple(ports))
+
+
+def exact_differences(before: PortConfig, after: PortConfig) -> tuple[str, ...]:
+    """Name the settings known in `after` that `before` lacks word for word: a rollback accepts no equivalents."""
+    return tuple(
+        name for name in SETTINGS if getattr(after, name) is not None and getattr(after, name) != getattr(before, name)
+    )
+
+
+def likely_uplink(port: ObservedPort, devices: int = 0) -> Text | None:
+    """Say why a port looks like an uplink (LLDP neighbour that forwards, trunk, more MACs than devices), else None."""
+    if port.config.mode is PortMode.TRUNK:
+        return t("it is a trunk")
+    for neighbour in port.neighbours:
+        capabilities = set(neighbour.capabilities.upper().replace(" ", "").split(","))
+        if not neighbour.capabilities or _FORWARDS & capabilities:
+            return t("LLDP says that {system} is behind it", system=neighbour.system or neighbour.chassis)
+    macs = sorted({entry.mac for entry in port.learned if entry.kind != "self"})
+    if len(macs) > max(devices, 1):
+        return t("{count} MACs are learned on it", count=len(macs))
+    return None
+
+
+def _change(wanted: ExpectedPort, seen: ObservedPort, capabilities: frozenset[str]) -> PortChange | None:
+    target = able(wanted.config, capabilities)
+    recover = seen.oper is Oper.BLOCKED and target.admin_up is True
+    if not changed_fields(seen.config, target) and not recover:
+        return None
+    demanded = set(changed_fields(seen.config, target))
+    after = replace(target, **{name: None for name in SETTINGS if name not in demanded})
+    if demanded & {"secure_macs", "access_vlan"} and target.access_vlan is not None:
+        # The templates need the VLAN beside the MAC, and VLAN-scoped secure MACs are orphaned when the VLAN moves.
+        after = replace(after, access_vlan=target.access_vlan)
+    return PortChange(wanted.name, seen.config, after, _with_cut_off(wanted, seen), recover)
+
+
+def _with_cut_off(wanted: ExpectedPort, seen: ObservedPort) -> Text:
+    known = {device.mac for device in wanted.devices}
+    foreign = sorted({entry.mac for entry in seen.learned if entry.kind == "dynamic"} - known)
+    if not foreign or seen.config.secure:
+        return wanted.reason
+    return t("{reason}; cuts off {macs}, seen there now", reason=wanted.reason, macs=", ".join(foreign))
+
+
+def _refuse(switch: str, wanted: ExpectedPort, seen: ObservedPort, own_macs: frozenset[str]) -> Refusal | None:
+    if wanted.protected is not None:
+        return Refusal(switch, wanted.name, wanted.protected)
+    if any(entry.mac in own_macs for entry in seen.learned):
+        return Refusal(
+            switch, wanted.name, t("it carries the management path: the controller's own MAC is learned on it")
+        )
+    sealed = seen.config.secure or seen.config.admin_up is False
+    if sealed or wanted.edge or wanted.role is PortRole.UPLINK:
+        return None
+    why = likely_uplink(seen, len(wanted.devices))
+    if why is None:
+        return None
+    question = t(
+        "is it an uplink? {why}. Declare it in site.toml under uplinks, or under edge_ports if it is not", why=why
+    )
+    return Refusal(switch, wanted.name, question, question=True)
+
+
+def _undeclared(expected: ExpectedSwitch, observed: ObservedSwitch) -> Iterable[Refusal]:
+    for name, port in observed.ports.items():
+        if name not in expected.ports and port.oper is Oper.UP:
+            yield Refusal(expected.switch, name, t("the site does not declare this port, so it is not touched"))
+
+
+def _missing_vlans(
+    expected: ExpectedSwitch, observed: ObservedSwitch, changes: list[PortChange]
+) -> tuple[VlanChange, ...]:
+    if observed.vlans is None or "vlans" not in observed.capabilities:
+        return ()
+    needed = {change.after.access_vlan for change in changes} | set(expected.vlans)
+    return tuple(
+        VlanChange(vlan, None, expected.vlans.get(vlan, f"vlan{vlan}"))
+        for vlan in sorted(v for v in needed if v is not None)
+        if vlan not in observed.vlans
+    )
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, frozenset):
+        return sorted(
+            (
+                [repr(getattr(item, name)) for name in item.__dataclass_fields__]
+                if hasattr(item, "__dataclass_fields__")
+                else item
+            )
+            for item in value
+        )
+    return value
