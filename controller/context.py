@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from controller.ledger import Ledger
+from controller.ledger.key import open_ledger
+from controller.ledger.ledger import Ledger
 from controller.store.open import Store, open_store
 from policies.load import load_site
 from policies.site import Site
@@ -52,4 +53,4 @@ def open_context(folder: Path, clock: Callable[[], datetime] = now, actor: str =
     """
     site = load_site(folder)
     with open_store(folder, clock=clock) as store:
-        yield Context(site, store, Ledger(store, folder, site.name), actor or local_actor(), clock)
+        yield Context(site, store, open_ledger(store, site.name), actor or local_actor(), clock)

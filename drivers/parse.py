@@ -229,7 +229,9 @@ class _Parser:
             raise self._unparsed(line)
 
     def _refused(self, line: str) -> bool:
-        return self.read.open_text and not self.read.complete and _REFUSAL.match(line) is not None
+        """Tell whether the switch says no; not within a record, where a neighbour may have written the line."""
+        undecided = self.read.open_text and not self.read.complete and self._open is None
+        return undecided and _REFUSAL.match(line) is not None
 
     def _close(self) -> None:
         if self._open:
@@ -263,7 +265,7 @@ class _Parser:
             collected.append(next(iter(member.values())) if alone else member)
 
     def _value(self, name: str, text: str, line: str) -> object:
-        text = text.strip()
+        text = text.strip() if name != "line" else text.rstrip()  # a configuration's indent is its structure
         known = self.read.values.get(name)
         if known is not None:
             key = next((key for key in (text, text.lower(), "*") if key in known), None)

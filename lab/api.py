@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from lab import cables, up
@@ -33,7 +34,8 @@ class Lab:
         return up.up(owner)
 
     def down(self) -> bool:
-        """Remove it; False when there was nothing."""
+        """Remove it; False when there was nothing. UsageError unless this is root."""
+        up.require_root()
         with one_at_a_time():
             return down()
 
@@ -54,6 +56,11 @@ class Lab:
         if spec is None:
             raise NotFound(t("the lab has no switch '{switch}'", switch=name))
         return SwitchBox(spec, lab_secrets.load(up.SECRETS)[name], self.site)
+
+    @property
+    def client_key(self) -> Path:
+        """The private SSH key that the bare switch accepts."""
+        return up.RUN / "netadmin_ed25519"
 
     def data_plane(self, name: str) -> OvsDataPlane:
         """Open the data plane of a switch from outside; the caller closes it."""

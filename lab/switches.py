@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
-import time
-from contextlib import suppress
+import socket
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,14 +13,11 @@ from typing import Any
 from lab.cables import lift
 from lab.net import kill, processes
 from lab.secrets import SNMP_USER, USERNAMES, SwitchSecrets, make_key, write_private
-from lab.site import CONTROLLER, FACE_VLAN, MARK, PREFIX, RUN, SITE, SiteSpec, SwitchSpec
+from lab.site import CONTROLLER, FACE_VLAN, PREFIX, RUN, SITE, SiteSpec, SwitchSpec
+from lab.spawn import Started, python, spawn
 from lab.switch.bare import BRIDGE, furnish, namespaces
 from lab.switch.ovs import build_bridge
 from lab.switch.ovsd import Daemons
-from policies.errors import DeviceTimeout, EquipmentError
-from policies.texts import t
-
-_READY_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +52,29 @@ class SwitchBox:
         return self.folder / ("etc/ssh/ssh_host_ed25519_key" if self.spec.bare else "host_key")
 
     def start(self) -> None:
-        """Power it on and return when it takes logins; DeviceTimeout if it does not."""
+        """Power it on and return when it takes logins; EquipmentError if it does not come up."""
         self.folder.mkdir(mode=0o755, exist_ok=True)
         lift(self.spec.name, self.site)
         ready = self.folder / ("run/ready" if self.spec.bare else "ready")
         ready.unlink(missing_ok=True)
-        process = self._start_bare() if self.spec.bare else self._start_persona()
-        self._await(ready, process)
+        started = self._start_bare() if self.spec.bare else self._start_persona()
+        started.until(ready.exists)
 
     def stop(self) -> None:
         """Cut its power: everything in its namespace is killed, and its peers lose the link."""
         lift(self.spec.name, self.site, up=False)
         kill(pid for pid, name in processes(PREFIX).items() if name == self.netns)
+
+    def well(self, alive: Container[int]) -> bool:
+        """Tell whether its data plane is among the processes `alive` and somebody listens for logins."""
+        pids = self.daemons.pids()
+        if len(pids) < 2 or not all(pid in alive for pid in pids):
+            return False
+        try:
+            socket.create_connection((self.spec.host, 22), 2.0).close()
+        except OSError:
+            return False
+        return True
 
     def reboot(self) -> None:
         """Cut the power and start again from what it had saved."""
@@ -83,7 +88,7 @@ class SwitchBox:
         for path in (self.folder / "startup.json", *(self.folder / "etc/openvswitch").glob("*.*")):
             path.unlink(missing_ok=True)
 
-    def _start_bare(self) -> subprocess.Popen[bytes]:
+    def _start_bare(self) -> Started:
         client = self.run / "netadmin_ed25519"
         make_key(client, USERNAMES["openvswitch"])
         public = client.with_suffix(".pub").read_text("ascii")
@@ -98,46 +103,17 @@ class SwitchBox:
         config["outside"] = namespaces()
         path = self.folder / "config.json"
         path.write_text(json.dumps({**config, "ports": list(self.spec.ports.values())}), "utf-8")
-        return self._spawn(["unshare", "--uts", sys.executable, "-m", "lab.switch.bare", str(path)])
+        return self._spawn(["unshare", "--uts", *python("lab.switch.bare", str(path))])
 
-    def _start_persona(self) -> subprocess.Popen[bytes]:
+    def _start_persona(self) -> Started:
         self.daemons.start()
         build_bridge(self.daemons.db, BRIDGE, self.spec.ports.values())
         path = self.folder / "config.json"
         write_private(path, json.dumps(persona_config(self), indent=1))
-        return self._spawn([sys.executable, "-m", "lab.switch.persona", str(path)])
+        return self._spawn(python("lab.switch.persona", str(path)))
 
-    def _spawn(self, argv: list[str]) -> subprocess.Popen[bytes]:
-        with (self.folder / "console.log").open("ab") as log:
-            return subprocess.Popen(
-                ["ip", "netns", "exec", self.netns, *argv],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd="/",
-                env={**os.environ, MARK: str(self.run)},
-                start_new_session=True,
-            )
-
-    def _await(self, ready: Path, process: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + _READY_S
-        while not ready.exists():
-            if process.poll() not in (None, 0):
-                said = self._last_words()
-                raise EquipmentError(t("the lab switch did not start: {said}", said=said), where=self.spec.name)
-            if time.monotonic() > deadline:
-                raise DeviceTimeout(
-                    t("the lab switch is not ready after {seconds} s.", seconds=f"{_READY_S:g}"),
-                    where=self.spec.name,
-                    next_step=t("read {file}", file=str(self.folder / "console.log")),
-                )
-            time.sleep(0.02)
-
-    def _last_words(self) -> str:
-        with suppress(OSError):
-            lines = (self.folder / "console.log").read_text("utf-8", "replace").strip().splitlines()
-            return lines[-1][:300] if lines else ""
-        return ""
+    def _spawn(self, argv: list[str]) -> Started:
+        return spawn(self.spec.name, self.netns, argv, self.folder / "console.log")
 
 
 def persona_config(box: SwitchBox) -> dict[str, Any]:
@@ -164,6 +140,7 @@ def persona_config(box: SwitchBox) -> dict[str, Any]:
         "bridge": {"db": box.daemons.db, "rundir": str(box.daemons.rundir), "name": BRIDGE},
         "ports": spec.ports,
         "uplink": sorted(box.site.uplink_ports(spec.name)),
+        "neighbours": neighbours(spec, box.site),
         "initial": cisco_initial(spec, box.site),
         "trap_target": f"{CONTROLLER}:162",
         "state": str(folder / "startup.json"),
@@ -171,6 +148,17 @@ def persona_config(box: SwitchBox) -> dict[str, Any]:
         "ready": str(folder / "ready"),
         "control": str(folder / "control.sock"),
     }
+
+
+def neighbours(spec: SwitchSpec, site: SiteSpec) -> dict[str, dict[str, str]]:
+    """Say which switch's port is at the other end of each uplink of `spec`, as its LLDP would tell."""
+    found = {}
+    for link in site.uplinks:
+        for (name, port), (peer, far) in ((link.a, link.b), (link.b, link.a)):
+            if name == spec.name:
+                number = list(site.switch).index(peer) + 1
+                found[port] = {"system": peer, "port": far, "chassis": f"02:05:00:00:00:{number:02d}"}
+    return found
 
 
 def cisco_initial(spec: SwitchSpec, site: SiteSpec) -> str:

@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -17,12 +14,13 @@ from lab import secrets as lab_secrets
 from lab.cables import first_cables, lay, save_cables
 from lab.down import down, leftovers, note_netns, one_at_a_time
 from lab.hosts.client import ask
-from lab.net import processes, run
+from lab.net import environment, processes, run
 from lab.secrets import SwitchSecrets
-from lab.site import LOOSE, MARK, PREFIX, RUN, SITE
+from lab.site import LOOSE, PREFIX, RUN, SITE
+from lab.spawn import python, spawn
 from lab.switch.ovsd import missing_programs
 from lab.switches import SwitchBox
-from policies.errors import DeviceTimeout, EquipmentError, PortsealError, UsageError
+from policies.errors import EquipmentError, UsageError
 from policies.texts import t
 
 HOSTS_SOCKET = RUN / "hosts.sock"
@@ -60,13 +58,18 @@ def _birth(pid: int) -> str:
         return ""
 
 
-def requirements() -> None:
-    """Raise UsageError, with the remedy, when this machine cannot run the lab."""
+def require_root() -> None:
+    """Raise UsageError, with the remedy, unless this is root."""
     if os.geteuid() != 0:
         raise UsageError(
             t("the lab makes network namespaces and needs root."), next_step=t("run it as root, for example with sudo")
         )
-    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+
+
+def requirements() -> None:
+    """Raise UsageError, with the remedy, when this machine cannot run the lab."""
+    require_root()
+    path = environment()["PATH"]
     packages = {package for name, package in _PROGRAMS.items() if shutil.which(name, path=path) is None}
     if missing_programs():
         packages.add("openvswitch-switch")
@@ -88,13 +91,11 @@ def state() -> State | None:
 
 def ailments() -> list[str]:
     """Name what of a complete lab does not run any more (switches, hosts); empty when it is well."""
-    alive = set(processes(PREFIX).values())
-    ill = [name for name in SITE.switch if PREFIX + name not in alive]
-    try:
-        ask(HOSTS_SOCKET, "status")
-    except EquipmentError:
-        ill.append("hosts")
-    return ill
+    alive = processes(PREFIX)
+    entries = lab_secrets.load(SECRETS)
+    boxes = [SwitchBox(spec, entries[name]) for name, spec in SITE.switch.items()]
+    ill = [box.spec.name for box in boxes if not box.well(alive)]
+    return ill if _hosts_answer() else [*ill, "hosts"]
 
 
 def up(owner: int = 0, secrets: dict[str, SwitchSecrets] | None = None, host_keys: Path | None = None) -> bool:
@@ -155,25 +156,13 @@ def _host_key(box: SwitchBox, given: Path | None) -> None:
 
 def start_hosts() -> None:
     """Start the process that plays the hosts and return when it answers."""
-    with (RUN / "hosts.log").open("ab") as log:
-        process = subprocess.Popen(
-            ["ip", "netns", "exec", PREFIX + LOOSE, sys.executable, "-m", "lab.hosts", str(HOSTS_SOCKET)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd="/",
-            env={**os.environ, MARK: str(RUN)},
-            start_new_session=True,
-        )
-    deadline = time.monotonic() + 15.0
-    while True:
-        try:
-            ask(HOSTS_SOCKET, "status")
-        except PortsealError as error:
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise DeviceTimeout(
-                    t("the lab's hosts did not start."), next_step=t("read {file}", file=str(RUN / "hosts.log"))
-                ) from error
-            time.sleep(0.02)
-        else:
-            return
+    started = spawn("hosts", PREFIX + LOOSE, python("lab.hosts", str(HOSTS_SOCKET)), RUN / "hosts.log")
+    started.until(_hosts_answer)
+
+
+def _hosts_answer() -> bool:
+    try:
+        ask(HOSTS_SOCKET, "status")
+    except EquipmentError:
+        return False
+    return True

@@ -125,15 +125,14 @@ def _integer(digits: str) -> int:
 
 
 def _writer() -> Callable[[object, int], Iterable[str]]:
-    """Give the encoder's inner function, made once: JSONEncoder.encode makes it anew at every call, half of its time."""
+    """Give the encoder's inner function, made once: JSONEncoder makes it anew at every call, half of its time."""
     encoder = json.JSONEncoder(
         ensure_ascii=False, allow_nan=False, sort_keys=True, check_circular=False, separators=(",", ":")
     )
-    if json.encoder.c_make_encoder is None:
+    make: Callable[..., Callable[[object, int], Iterable[str]]] | None = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
         return lambda value, _: encoder.iterencode(value)
-    return json.encoder.c_make_encoder(
-        None, encoder.default, json.encoder.encode_basestring, None, ":", ",", True, False, False
-    )
+    return make(None, encoder.default, json.encoder.encode_basestring, None, ":", ",", True, False, False)
 
 
 _write = _writer()

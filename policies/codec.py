@@ -44,7 +44,7 @@ def stamp(moment: datetime) -> str:
     """Write an aware time as RFC 3339, UTC, six digits of a second and Z; such texts sort as the times do."""
     if moment.tzinfo is None:
         raise ValueError("a time without a zone is not a time")
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def moment_of(text: str, where: str = "") -> datetime:

@@ -20,7 +20,7 @@ from policies.names.shown import shown
 from policies.texts import Text, t
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-_PROBLEM = re.compile(r"(?P<problem>.*) \(at (?:line (?P<line>[0-9]+), column [0-9]+|end of document)\)", re.DOTALL)
+_PROBLEM = re.compile(r"(?P<problem>.*) \(at line (?P<line>[0-9]+), column [0-9]+\)", re.DOTALL)
 _Result = TypeVar("_Result")
 
 

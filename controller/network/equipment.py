@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 
-from controller.secrets import resolve
+from controller.secrets.resolve import resolve
 from drivers.dialects import dialect
 from drivers.reading import read_state
 from drivers.session import Session
@@ -50,10 +50,10 @@ class SwitchEquipment:
 
     def _channel(self) -> Channel:
         if self.switch.host == LOCAL:
-            from drivers.transports.local import LocalChannel  # noqa: PLC0415
+            from drivers.transports.local import LocalChannel
 
             return LocalChannel()
-        from drivers.transports.ssh import SshAddress, SshChannel  # noqa: PLC0415
+        from drivers.transports.ssh import SshAddress, SshChannel
 
         key = self.switch.key
         return SshChannel(

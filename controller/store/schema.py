@@ -37,13 +37,17 @@ _WORK = (
     "CREATE INDEX job_running ON job (switch) WHERE state = 'running'",
     """CREATE TABLE job_step (
         job INTEGER NOT NULL REFERENCES job(id), seq INTEGER NOT NULL, name TEXT NOT NULL,
-        phase TEXT NOT NULL CHECK (phase IN ('begin', 'end')), at TEXT NOT NULL, note TEXT NOT NULL,
+        phase TEXT NOT NULL CHECK (phase IN ('begin', 'end', 'failed')), at TEXT NOT NULL, note TEXT NOT NULL,
         PRIMARY KEY (job, seq)
     ) STRICT, WITHOUT ROWID""",
     """CREATE TABLE lease (
         switch TEXT PRIMARY KEY, owner TEXT NOT NULL, token TEXT NOT NULL, process TEXT NOT NULL,
         acquired TEXT NOT NULL, expires TEXT NOT NULL
     ) STRICT""",
+    """CREATE TABLE block (
+        switch TEXT NOT NULL, port TEXT NOT NULL, actor TEXT NOT NULL, at TEXT NOT NULL, reason TEXT NOT NULL,
+        PRIMARY KEY (switch, port)
+    ) STRICT, WITHOUT ROWID""",
     "CREATE TABLE observation (switch TEXT PRIMARY KEY, read_at TEXT NOT NULL, observed TEXT NOT NULL) STRICT",
 )
 

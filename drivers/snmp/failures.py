@@ -19,6 +19,13 @@ from policies.errors import (
 from policies.texts import t
 
 
+class CircularAnswer(RuntimeError):
+    """An agent gives rows that it gave before: a walk would never end."""
+
+    def __init__(self) -> None:
+        super().__init__("the answers go in a circle")
+
+
 class Kind(StrEnum):
     """What an exception means."""
 
@@ -33,13 +40,15 @@ _BY_KIND: dict[Kind, tuple[str, ...]] = {
     Kind.REFUSED: ("OSError", "ConnectionError", "gaierror", "CarrierError"),
     Kind.SILENT: ("TimeoutError", "BlockingIOError", "RequestTimedOut", "RequestTimeout", "EmptyResponse"),
     Kind.CREDENTIALS: (
-        "PySnmpAuthError", "SnmpAuthError", "UnknownCommunityName", "NoEncryption", "EncryptionError", "DecryptionError",
-        "NoAuthentication", "AuthenticationError", "AuthenticationFailure", "UnsupportedAuthProtocol",
+        "PySnmpAuthError", "SnmpAuthError", "UnknownCommunityName", "NoEncryption", "EncryptionError",
+        "DecryptionError", "NoAuthentication", "AuthenticationError", "AuthenticationFailure",
+        "UnsupportedAuthProtocol",
         "UnsupportedPrivProtocol", "UnknownSecurityName", "UnsupportedSecurityModel", "UnsupportedSecurityLevel",
         "NotInTimeWindow", "UnknownUserName", "WrongDigest", "NoAccessEntry", "NoGroupName", "AuthorizationError",
     ),
     Kind.REJECTED: (
-        "RefusedBySwitch", "PySnmpError", "SnmpError", "PyNoSuchInstance", "NoSuchInstance", "ReportPduReceived", "NoSuchView", "NotInView",
+        "RefusedBySwitch", "PySnmpError", "SnmpError", "PyNoSuchInstance", "NoSuchInstance", "ReportPduReceived",
+        "NoSuchView", "NotInView",
         "NoSuchContext", "SmiError", "UnsupportedPDUtype", "UnknownPDUHandler", "NonReportable", "TooBig",
     ),
     Kind.UNREADABLE: (

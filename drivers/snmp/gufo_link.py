@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from drivers.snmp.failures import CircularAnswer
 from drivers.snmp.values import Value
 
 if TYPE_CHECKING:
@@ -28,8 +29,13 @@ class GufoLink:
 
     def walk(self, oid: str, repetitions: int) -> list[tuple[str, Value]]:
         """Walk below `oid`, `repetitions` rows for each datagram."""
-        walked = self._connected().getbulk(oid, repetitions)
-        return [(name, value) for name, given in walked if (value := _value(given)) is not None]
+        found: dict[str, float | str | bytes | None] = {}
+        for name, given in self._connected().getbulk(oid, repetitions):
+            if name in found:
+                # gufo-snmp 0.13 asks on for ever when an agent's OIDs do not increase.
+                raise CircularAnswer
+            found[name] = given
+        return [(name, value) for name, given in found.items() if (value := _value(given)) is not None]
 
     def close(self) -> None:
         """Forget the socket; the next request opens another one (and discovers the v3 engine again)."""

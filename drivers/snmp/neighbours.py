@@ -1,4 +1,4 @@
-"""LLDP and CDP neighbours. What a neighbour says of itself is hostile until proved: it is kept as text, never followed."""
+"""LLDP and CDP neighbours. What one says of itself is hostile until proved: it is kept as text, never followed."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def lldp(tables: Tables, where: Layout, notes: Notes) -> dict[str, list[Neighbou
 
 
 def _local_ports(tables: Tables, where: Layout) -> dict[int, str]:
-    """Give LocalPortNum → port name: by the port's id, then its description; an id of subtype local may be an ifIndex."""
+    """Give LocalPortNum → port name: by the id, then the description; an id of subtype local may be an ifIndex."""
     ids, descriptions = rows(tables, Oid.LLDP_LOCAL_ID), rows(tables, Oid.LLDP_LOCAL_DESCR)
     subtypes = rows(tables, Oid.LLDP_LOCAL_SUBTYPE)
     by_name = {port.name: port.name for port in where.ports.values()}
@@ -60,8 +60,9 @@ def _local_ports(tables: Tables, where: Layout) -> dict[int, str]:
             continue
         identity = as_text(ids.get(index))
         name = _named(identity, by_name) or _named(as_text(descriptions.get(index)), by_name)
-        if name is None and as_int(subtypes.get(index)) == _LOCAL and (number := as_int(identity)) in where.ports:
-            name = where.ports[number].name if number is not None else None
+        if name is None and as_int(subtypes.get(index)) == _LOCAL:
+            port = where.ports.get(as_int(identity) or 0)
+            name = None if port is None else port.name
         if name is not None:
             found[index[0]] = name
     return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from drivers.snmp.failures import CircularAnswer
 from drivers.snmp.values import Value
 
 if TYPE_CHECKING:
@@ -77,13 +78,16 @@ class PysnmpLink:
     async def _walk(self, oid: str, repetitions: int) -> list[tuple[str, Value]]:
         from pysnmp.hlapi.v3arch.asyncio import ObjectIdentity, ObjectType, bulk_walk_cmd  # noqa: PLC0415
 
-        found: list[tuple[str, Value]] = []
+        found: dict[str, Value] = {}
         start = ObjectType(ObjectIdentity(oid))
         answers = bulk_walk_cmd(*await self._session(), 0, repetitions, start, lookupMib=False, lexicographicMode=False)
         async for indication, status, _index, bindings in answers:
             _check(indication, status)
-            found += _values(bindings)
-        return found
+            for name, value in _values(bindings):
+                if name in found:
+                    raise CircularAnswer
+                found[name] = value
+        return list(found.items())
 
     async def _set(self, assignments: list[tuple[str, str, int | str | bytes]]) -> list[tuple[str, Value]]:
         from pysnmp.hlapi.v3arch.asyncio import ObjectIdentity, ObjectType, set_cmd  # noqa: PLC0415
@@ -107,7 +111,7 @@ class PysnmpLink:
         target = await transport.create((self._address, access.port), timeout=access.timeout_s, retries=access.retries)
         credentials: Any
         if access.community is not None:
-            credentials = api.CommunityData(access.community, mpModel=1)
+            credentials = api.CommunityData(access.community, mpModel=1)  # noqa: S508 - the site chose v2c
         else:
             auth, priv = access.auth_password is not None, access.priv_password is not None
             credentials = api.UsmUserData(

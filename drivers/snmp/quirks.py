@@ -64,14 +64,15 @@ def vlan_of_time_mark(index: Index) -> int | None:
     return index[1] if len(index) == 2 and 1 <= index[1] <= _LAST_VLAN else None
 
 
-def pvid_is_by_if_index(indices: Collection[int], base_ports: Mapping[int, int], if_indices: Collection[int]) -> bool:
+def pvid_is_by_if_index(indices: Collection[int], base_ports: Mapping[int, int]) -> bool:
     """Tell whether dot1qPvid is indexed by ifIndex instead of dot1dBasePort.
 
-    Recording comware (HPE 7.1.045): 169 rows 4…211, which are ifIndexes and not all base ports. Comware 5 may have
-    base port = ifIndex, where it makes no difference.
+    Recording comware (HPE 7.1.045): 169 rows 4…211, which are ifIndexes of bridge ports and not all base ports. Comware
+    5 may have base port = ifIndex, where it makes no difference. A PVID without a base port alone says nothing: in
+    recording vrp_5720-vrf one base port is missing, and all numbers are some ifIndex, but not of bridge ports.
     """
     given = set(indices)
-    return bool(given) and not given <= set(base_ports) and given <= set(if_indices)
+    return bool(given) and not given <= set(base_ports) and given <= set(base_ports.values())
 
 
 def vlan_by_fdb_id(platform: str, fdb_ids: Mapping[int, int]) -> dict[int, int] | None:
@@ -89,13 +90,21 @@ def vlan_by_fdb_id(platform: str, fdb_ids: Mapping[int, int]) -> dict[int, int] 
 
 
 def not_learned_here(port: int) -> bool:
-    """Tell whether an FDB row's port says "known, not learned on a port": 0 (RFC 4188; recordings ruijie, arubaos-cx)."""
+    """Tell whether an FDB row's port says "known, learned on no port": 0 (RFC 4188; recordings ruijie, arubaos-cx)."""
     return port <= 0
 
 
 def no_port_vlan(pvid: int) -> bool:
-    """Tell whether a PVID is none: 0 on routed and aggregated ports (recording ruijie, 42 of 53 ports), or no VLAN id."""
+    """Tell whether a PVID is no VLAN: 0 on routed and aggregated ports (recording ruijie, 42 of 53 ports)."""
     return not 1 <= pvid <= _LAST_VLAN
+
+
+def vlan_of_plain_view(platform: str, has_vtp: bool) -> int | None:
+    """Give the VLAN of BRIDGE-MIB's FDB without a view: Cisco IOS shows one VLAN at a time, and VLAN 1 when not asked.
+
+    Other agents put all VLANs into that table and tell none (Huawei, recording vrp_5720-vrf; netdisco #1108).
+    """
+    return 1 if platform == "cisco_ios" and has_vtp else None
 
 
 def if_index_of_port(port: int, base_ports: Mapping[int, int], if_indices: Collection[int]) -> int | None:
@@ -119,6 +128,14 @@ def huawei_fdb_key(index: Index) -> tuple[str, int] | None:
     if mac is None or not 0 <= vlan <= _LAST_VLAN or (vsi and vsi[0] != len(vsi) - 1):
         return None
     return mac, vlan
+
+
+def real_ones_first(indices: Collection[int], bridged: Collection[int]) -> list[int]:
+    """Order ifIndexes so that, of several interfaces with one name, the bridge port comes first.
+
+    Recording vrp_5720-vrf lists every port of a stack twice, 6…57 and 112…163; only the second ones are bridge ports.
+    """
+    return sorted(indices, key=lambda index: (index not in bridged, index))
 
 
 def without_quotes(text: str) -> str:

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
 from drivers.snmp.access import ResolvedSnmp
-from drivers.snmp.failures import Kind, kind_of, translate, wrong_credentials
+from drivers.snmp.failures import CircularAnswer, Kind, kind_of, translate, wrong_credentials
 from drivers.snmp.gufo_link import GufoLink
 from drivers.snmp.oids import LONG_VALUES, label
 from drivers.snmp.pysnmp_link import PysnmpLink
 from drivers.snmp.values import Index, Value
-from policies.errors import CommandRejected, EquipmentError, UnparsedOutput
+from policies.errors import CommandRejected, EquipmentError
 
 _log = logging.getLogger("portseal.snmp")
 
@@ -29,8 +29,6 @@ Assignment = tuple[str, str, int | str | bytes]
 #: drop large requests.
 _FEWER = (10, 1)
 _LONG_REPETITIONS = 4
-#: More rows than any table of a switch has; an agent that goes on is answering in a circle.
-_MOST_ROWS = 400_000
 
 
 class _Link(Protocol):
@@ -76,10 +74,7 @@ class SnmpSession:
 
     def walk(self, oid: str) -> list[tuple[str, Value]]:
         """Get every instance below the column `oid`, as (OID, value) in the agent's order."""
-        found = self._asked(oid, "GETBULK", lambda link, repetitions: link.walk(oid, repetitions))
-        if len(found) > _MOST_ROWS or len({name for name, _value in found}) != len(found):
-            raise UnparsedOutput(f"{self.access.where} {label(oid)}", "GETBULK", "the answers go in a circle")
-        return found
+        return self._asked(oid, "GETBULK", lambda link, repetitions: link.walk(oid, repetitions))
 
     def column(self, oid: str) -> dict[Index, Value]:
         """Get a column: index → value, the index being the rest of each instance's OID."""
@@ -87,7 +82,7 @@ class SnmpSession:
         return {tuple(map(int, name[start:].split("."))): value for name, value in self.walk(oid)}
 
     def set(self, *assignments: Assignment) -> None:
-        """Set instances in one request, all or none (RFC 3416); an agent that does not store them is CommandRejected."""
+        """Set instances in one request, all or none (RFC 3416); CommandRejected when they are not stored."""
         where = f"{self.access.where} {label(assignments[0][0])}"
         request = "SET " + ", ".join(f"{oid} = {value!r}" for oid, _kind, value in assignments)
         try:
@@ -122,38 +117,36 @@ class SnmpSession:
     def _tried(self, oid: str, ask: Callable[[_Link, int], _T]) -> _T:
         """Ask through gufo with fewer rows after each failure, then through pysnmp what gufo cannot decode."""
         fast = self._fast()
+        repetitions = self._repetitions(oid)
         if fast is None:
-            return ask(self._complete(), self._repetitions(oid))
-        last: Exception | None = None
-        for repetitions in self._attempts(oid):
+            return ask(self._complete(), repetitions)
+        unanswered = 0
+        while True:
             try:
                 return ask(fast, repetitions)
-            except Exception as error:
-                last = self._kept_trying(fast, error)
-        if last is not None and kind_of(last) is Kind.UNREADABLE:
-            _log.info("%s: gufo-snmp cannot decode %s, asking through pysnmp", self.access.where, label(oid))
-            return ask(self._complete(), 1)
-        raise last or OSError("no attempt was made")
+            except Exception as error:  # the libraries' exceptions have no common base; _weigh sorts them
+                if self._weigh(fast, error) is not Kind.UNREADABLE:
+                    unanswered += 1
+                    if unanswered > self.access.retries:
+                        raise
+                elif repetitions == 1:
+                    _log.info("%s: gufo-snmp cannot decode %s, asking through pysnmp", self.access.where, label(oid))
+                    return ask(self._complete(), 1)
+            repetitions = next((fewer for fewer in _FEWER if fewer < repetitions), 1)
 
-    def _kept_trying(self, fast: GufoLink, error: Exception) -> Exception:
-        """Give `error` when another attempt makes sense, raise it when none does."""
+    def _weigh(self, fast: GufoLink, error: Exception) -> Kind:
+        """Tell what `error` means when another attempt makes sense; raise it when none does."""
         kind = kind_of(error)
         discovered = fast.discovered()
         fast.close()
         if kind is Kind.SILENT and discovered and not self.answered and self.access.priv_password:
             # The agent told its engine id, took the authentication and dropped what it could not decrypt.
             raise wrong_credentials(self.access.where) from error
-        if kind in {Kind.SILENT, Kind.UNREADABLE} or (kind is Kind.CREDENTIALS and self.answered):
-            # Credentials that were good a moment ago: the agent has restarted, and its engine's clock with it.
-            return error
-        raise error
-
-    def _attempts(self, oid: str) -> Iterable[int]:
-        """Give the rows for each datagram of every attempt."""
-        first = self._repetitions(oid)
-        fewer = [repetitions for repetitions in _FEWER if repetitions < first] or [1]
-        wanted = max(self.access.retries, 0) + 1
-        return ([first, *fewer] + [1] * wanted)[: max(wanted, 1 + len(fewer) if self.answered else wanted)]
+        # Credentials that were good a moment ago: the agent has restarted, and its engine's clock with it.
+        again = {Kind.SILENT, Kind.UNREADABLE, *([Kind.CREDENTIALS] if self.answered else [])}
+        if kind is None or kind not in again or isinstance(error, CircularAnswer):
+            raise error
+        return kind
 
     def _repetitions(self, oid: str) -> int:
         return (

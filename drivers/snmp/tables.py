@@ -53,26 +53,36 @@ class Layout:
 
 
 def layout(tables: Tables, platform: str, notes: Notes) -> Layout:
-    """Give the switch's ports: Ethernet and aggregates, and whatever else is a bridge port, but no virtual interface."""
+    """Give the switch's ports: Ethernet and aggregates, and other bridge ports, but no virtual interface."""
     described, named = rows(tables, Oid.IF_DESCR), rows(tables, Oid.IF_NAME)
     types = numbers(tables, Oid.IF_TYPE, notes)
     base_ports = numbers(tables, Oid.BASE_PORT_IF_INDEX, notes)
     bridged = set(base_ports.values())
-    indices = sorted({index[0] for index in (*described, *named) if len(index) == 1})
+    indices = {index[0] for index in (*described, *named) if len(index) == 1}
     states = _States(tables, notes)
     ports: dict[int, Interface] = {}
     taken: set[str] = set()
-    for index in indices:
+    nameless: list[int] = []
+    for index in quirks.real_ones_first(indices, bridged):
         if types.get(index) not in PORT_TYPES and index not in bridged:
             continue
         descr = as_text(described.get((index,)))
         name = _name(as_text(named.get((index,))), descr, platform, taken)
         if name is None:
-            notes.add(t("the interface with index {index} has no usable name and was left out", index=index))
+            nameless.append(index)
         elif name:
             taken.add(name)
             ports[index] = states.interface(index, name, descr)
-    return Layout(ports, base_ports, frozenset(indices))
+    if nameless:
+        shown = ", ".join(map(str, nameless[:8]))
+        notes.add(
+            t(
+                "{count} interfaces have no name, or another one's, and were left out; their indexes: {indexes}",
+                count=len(nameless),
+                indexes=shown,
+            )
+        )
+    return Layout(dict(sorted(ports.items())), base_ports, frozenset(indices))
 
 
 def _name(named: str, described: str, platform: str, taken: set[str]) -> str | None:
@@ -120,13 +130,13 @@ def forwarding(tables: Tables, platform: str, where: Layout, notes: Notes) -> Fd
     reader = _FdbReader(where, found)
     _q_bridge(tables, platform, reader, notes)
     _huawei(tables, reader)
-    _bridge(tables, None, reader)
+    _bridge(tables, quirks.vlan_of_plain_view(platform, bool(rows(tables, Oid.VTP_VLAN_STATE))), reader)
     reader.tell(notes)
     return {port: _without_doubles(entries) for port, entries in found.items()}
 
 
 def forwarding_of_vlan(tables: Tables, vlan: int, where: Layout, notes: Notes) -> Fdb:
-    """Give what a per-VLAN view of BRIDGE-MIB (Cisco) has learned; the view's own base ports are added to the switch's."""
+    """Give what a per-VLAN view of BRIDGE-MIB (Cisco) has learned; the view has base ports of its own."""
     base_ports = where.base_ports | numbers(tables, Oid.BASE_PORT_IF_INDEX, notes)
     found: Fdb = {}
     reader = _FdbReader(Layout(where.ports, base_ports, where.if_indices), found)

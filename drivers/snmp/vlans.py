@@ -90,7 +90,7 @@ def _standard(tables: Tables, where: Layout, notes: Notes) -> dict[str, Carried]
 
 def _pvids(tables: Tables, where: Layout, notes: Notes) -> dict[str, int]:
     given = numbers(tables, Oid.PVID, notes)
-    by_if_index = quirks.pvid_is_by_if_index(given, where.base_ports, where.if_indices)
+    by_if_index = quirks.pvid_is_by_if_index(given, where.base_ports)
     if by_if_index:
         notes.add(t("port VLANs (dot1qPvid) are numbered by ifIndex on this switch, not by bridge port"))
     found: dict[str, int] = {}
@@ -231,28 +231,25 @@ def tell_missing(ports: dict[str, Carried], vlans: dict[int, str] | None, notes:
     if vlans is None:
         return
     in_vlan = {name: each.pvid for name, each in ports.items() if each.pvid is not None}
-    for vlan, names in sorted(quirks.vlans_that_do_not_exist(in_vlan, vlans).items()):
-        shown = ", ".join(sorted(names)[:3])
+    missing = quirks.vlans_that_do_not_exist(in_vlan, vlans)
+    if missing:
+        listed = ", ".join(map(str, sorted(missing)))
+        strays = [name for names in missing.values() for name in names]
         notes.add(
             t(
-                "{count} ports are in VLAN {vlan}, which the switch does not have: {ports}",
-                count=len(names),
-                vlan=vlan,
-                ports=shown,
+                "{count} ports are in VLANs that the switch does not have ({vlans}), {ports} among them",
+                count=len(strays),
+                vlans=listed,
+                ports=", ".join(strays[:3]),
             )
         )
 
 
 def views(tables: Tables) -> tuple[int, ...]:
-    """Give the VLANs whose per-VLAN view (Cisco) is worth a walk: they exist or a port is in them; VLAN 1 is the default.
+    """Give the VLANs whose per-VLAN view (Cisco) is worth a walk: they exist, or a port is in them.
 
-    1002 to 1005 are Cisco's FDDI and Token Ring VLANs and carry no Ethernet frame.
+    VLAN 1 is the view that one gets without asking. 1002 to 1005 are Cisco's FDDI and Token Ring VLANs.
     """
     listed = {index[-1] for index in rows(tables, Oid.VTP_VLAN_STATE) if index}
     used = {vlan for value in rows(tables, Oid.VM_VLAN).values() if (vlan := as_int(value)) is not None}
     return tuple(sorted(vlan for vlan in listed | used if 2 <= vlan <= _LAST_VLAN and not 1002 <= vlan <= 1005))
-
-
-def default_view(tables: Tables, platform: str) -> int | None:
-    """Give the VLAN of BRIDGE-MIB without a view: 1 where a switch has per-VLAN views, else none is known."""
-    return 1 if platform == "cisco_ios" and rows(tables, Oid.VTP_VLAN_STATE) else None

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.net import run
+from lab.net import environment, run
 
 _SCHEMAS = (
     Path("/usr/share/openvswitch/vswitch.ovsschema"),
@@ -20,7 +21,7 @@ PROGRAMS = ("ovsdb-tool", "ovsdb-server", "ovs-vswitchd", "ovs-vsctl", "ovs-ofct
 
 def missing_programs() -> list[str]:
     """Name what Open vSwitch lacks on this machine; empty when it is all there."""
-    missing = [name for name in PROGRAMS if shutil.which(name) is None]
+    missing = [name for name in PROGRAMS if shutil.which(name, path=environment()["PATH"]) is None]
     if not any(schema.exists() for schema in _SCHEMAS):
         missing.append("vswitch.ovsschema")
     return missing
@@ -65,8 +66,16 @@ class Daemons:
             "OVS_LOGDIR": str(self.rundir),
             "OVS_DBDIR": str(self.conf.parent),
         }
-        settings = [f"{name}={value}" for name, value in environment.items()]
+        settings = [f"{name}={value}" for name, value in places.items()]
         run([*inside, "env", *settings, *argv])
+
+    def pids(self) -> set[int]:
+        """Give the process ids of those of the two that said so and did not end in order."""
+        found = set()
+        for program in ("ovsdb-server", "ovs-vswitchd"):
+            with suppress(OSError, ValueError):
+                found.add(int((self.rundir / f"{program}.pid").read_text("ascii")))
+        return found
 
 
 def control(rundir: Path, program: str = "ovs-vswitchd") -> str:

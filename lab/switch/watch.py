@@ -33,7 +33,13 @@ class Watcher:
     sends out of a port are not looked at.
     """
 
-    def __init__(self, netns: str | None, admitted: Callable[[str, str], bool], vlan_of: Callable[[str], int]) -> None:
+    def __init__(
+        self,
+        netns: str | None,
+        admitted: Callable[[str, str], bool],
+        vlan_of: Callable[[str], int],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._netns = netns
         self._admitted = admitted
         self._vlan_of = vlan_of
@@ -41,6 +47,7 @@ class Watcher:
         self._foreign: ForeignFrame | None = None
         self._thread: threading.Thread | None = None
         self._wake = -1
+        self._clock = clock
         self._counts: dict[tuple[str, str], int] = {}
         self._second = 0
 
@@ -92,7 +99,7 @@ class Watcher:
             self._foreign(port, mac, _tag(extra) or self._vlan_of(port))
 
     def _within_rate(self, port: str, mac: str) -> bool:
-        second = int(time.monotonic())
+        second = int(self._clock())
         if second != self._second or len(self._counts) > _KEPT:
             self._second = second
             self._counts.clear()

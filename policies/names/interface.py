@@ -20,7 +20,7 @@ from policies.texts import t
 
 #: word, numbers, breakout channel, sub-interface; VRP adds the speed to names: GigabitEthernet15/1/0(10G).
 _VENDOR = re.compile(
-    r"(?P<word>[0-9]{2,3}G[A-Za-z]*|[A-Za-z][A-Za-z-]*?)[ \t]*"
+    r"(?P<word>[0-9]{2,3}[Gg][A-Za-z]*|[A-Za-z][A-Za-z-]*?)[ \t]*"
     r"(?P<numbers>[0-9]{1,10}(?:/[0-9]{1,5}){0,4})"
     r"(?::(?P<channel>[0-9]{1,5}))?(?:\.(?P<sub>[0-9]{1,10}))?(?:\([0-9]{1,3}GE?\))?"
 )

@@ -22,7 +22,8 @@ def expand_ports(text: str, *, literal: bool = False) -> tuple[str, ...]:
 
     A range varies the last number only. After the dash stands a number (`Gi1/0/1-24`) or a whole name
     (`Gi1/0/1-Gi1/0/24`, also with `to`). A bare number after a comma is refused: `Gi1/0/1,7` may be a slip.
-    With `literal` the names are kept exactly as written (Linux, Open vSwitch); a range works as well.
+    With `literal` the names are kept exactly as written (Linux, Open vSwitch); a range works as well, and a name whose
+    dash joins two different beginnings (`veth1-br0`) is one name.
     """
     names: list[str] = []
     for part in _COMMA.split(cleaned(text)):
@@ -39,8 +40,13 @@ def expand_ports(text: str, *, literal: bool = False) -> tuple[str, ...]:
 
 def _part(part: str, literal: bool) -> list[str]:
     match = _RANGE.fullmatch(part) if len(part) <= _LONGEST_PART else None
-    if match is None or not _one_prefix(match["head"], match["again"], literal):
+    if match is None or (literal and match["again"] not in {"", match["head"]}):
         return [canonical(part, literal=literal)]
+    if not _one_prefix(match["head"], match["again"]):
+        raise InputError(
+            t("the two ends of the port range {text} differ in more than the last number", text=shown(part)),
+            next_step=t("write ranges as Gi1/0/1-24, and other ports one by one"),
+        )
     first, last = int(match["first"]), int(match["last"])
     if last < first:
         raise InputError(
@@ -54,12 +60,10 @@ def _part(part: str, literal: bool) -> list[str]:
     return [canonical(f"{match['head']}{number:0{width}d}", literal=literal) for number in range(first, last + 1)]
 
 
-def _one_prefix(head: str, again: str, literal: bool) -> bool:
-    """Tell whether the text after the dash continues the range (`B1-Trk1` is one ProCurve name, not a range)."""
+def _one_prefix(head: str, again: str) -> bool:
+    """Tell whether the name after the dash begins as the one before it, in any spelling."""
     if not again or head == again:
         return True
-    if literal or not head:
-        return False
     try:
         return canonical(head + "1") == canonical(again + "1")
     except InputError:

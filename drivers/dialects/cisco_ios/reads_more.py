@@ -42,7 +42,7 @@ SWITCHPORTS = Read(
         r"Voice VLAN: (?:(?P<voice_vlan>\d+)|none)",
         r"Trunking VLANs Enabled: (?P<allowed_vlans>\S.*)",
     ),
-    ignore=(r"[A-Z][\w /-]*:(?: |$)", r"Capture Mode (?:Dis|En)abled", r"\S+ is not a switchable port"),
+    ignore=(r"(?!Error)[A-Z][\w /-]*:(?: |$)", r"Capture Mode (?:Dis|En)abled", r"\S+ is not a switchable port"),
     wrapped=r"\s{4,}\d[\d,-]*\s*$",
     values={
         "mode": {

@@ -13,13 +13,14 @@ RULE = r"[\s+=-]{4,}$"
 #: Lines of a configuration that differ between two readings of the same state. Comments are all of them: the time of
 #: the last change, of the last save, and by whom.
 VOLATILE = (
-    r"!",
+    r"\s*!",
     r"Building configuration",
     r"Current configuration ?:",
     r"Using \d+ out of \d+ bytes",
     r"Uncompressed configuration from ",
     r"ntp clock-period ",
     r"\s+certificate .* nvram:",
+    r"startup-config is not present|%% ?Non-volatile configuration memory",
 )
 #: A certificate's hexadecimal lines; the startup configuration names a file in their place.
 CERTIFICATE = (r"\s+certificate (?!.* nvram:)", r"\s+quit\s*$")

@@ -25,7 +25,7 @@ def body(running: Running) -> str:
     out += [*before, *_features(running), "!", "vtp mode transparent", "!"]
     out += _vlans(running)
     for entry in running.interfaces.values():
-        out += [*interface(running, entry), "!"]
+        out += [*interface(entry), "!"]
     out += [_binding(b.mac, b.vlan, b.ip, b.interface) for b in running.bindings]
     out += after
     out.append("!")
@@ -80,9 +80,8 @@ def _binding(mac: str, vlan: int, ip: str, name: str) -> str:
     return f"ip source binding {octets} vlan {vlan} {ip} interface {names.short(name)}"
 
 
-def interface(running: Running, entry: Interface) -> list[str]:
+def interface(entry: Interface) -> list[str]:
     """Write one interface's section (head and indented lines)."""
-    del running
     out = [f"interface {entry.name}"]
     if entry.description:
         out.append(f" description {entry.description}")

@@ -272,11 +272,12 @@ def show_lldp_neighbors(call: ExecCall) -> str:
     if not call.switch.running.lldp:
         return "% LLDP is not enabled"
     only = call.interface("if")
+    interfaces = call.switch.running.interfaces
     heard = {
         name: seen
         for name, seen in call.switch.config.neighbours.items()
-        if only in {None, call.switch.running.interfaces[name]} and call.switch.link(call.switch.running.interfaces[name])
-    } if only is None or only.physical else {}  # fmt: skip
+        if (only is None or only.name == name) and name in interfaces and call.switch.link(interfaces[name])
+    }
     total = f"\nTotal entries displayed: {len(heard)}"
     if "detail" in call.match.words:
         blocks = [

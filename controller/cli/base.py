@@ -1,0 +1,214 @@
+"""What every verb shares: the common options on both sides of the verb, the two languages, output, the error boundary.
+
+Exit codes are a contract: 0 done or compliant, 1 not compliant or nothing matched, 2 usage or configuration error,
+3 equipment or network failure, 4 refused by a safety rule.
+"""
+
+from __future__ import annotations
+
+import gettext
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from policies.errors import PortsealError
+from policies.texts import LANGUAGES, Text, render, t
+
+#: Exit codes, by meaning.
+DONE, NOT_COMPLIANT, USAGE, EQUIPMENT, REFUSED = range(5)
+
+_SHOWN = Text("{text}")
+
+
+@dataclass(slots=True)
+class Settings:
+    """The common options of one run; `language` is known before the verb, so that help is translated too."""
+
+    site: Path
+    json: bool
+    language: str
+
+    def say(self, text: Text | str) -> None:
+        """Print one sentence on standard output, unless the output is JSON."""
+        if not self.json:
+            click.echo(render(text, self.language))
+
+    def note(self, text: Text | str) -> None:
+        """Print one sentence on standard error: progress, warnings."""
+        click.echo(render(text, self.language), err=True)
+
+    def give(self, data: object) -> None:
+        """Print `data` as the verb's JSON."""
+        click.echo(json.dumps(data, ensure_ascii=False, indent=2, default=str))
+
+    def text(self, text: Text | str) -> str:
+        """Give the sentence in the user's language."""
+        return render(text, self.language)
+
+    def table(self, headings: Sequence[Text], rows: Iterable[Sequence[object]]) -> None:
+        """Print a table that fits the terminal; rich measures Chinese characters as two cells."""
+        from rich import box
+        from rich.console import Console
+        from rich.table import Table
+
+        console = Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else 200)
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for heading in headings:
+            table.add_column(self.text(heading), overflow="fold")
+        for row in rows:
+            table.add_row(*(self.text(cell) if isinstance(cell, Text) else str(cell) for cell in row))
+        console.print(table)
+
+
+def detect_language(arguments: Sequence[str], environment: os._Environ[str] | dict[str, str]) -> str:
+    """Choose zh or en: --lang, PORTSEAL_LANG, an English locale; else Chinese, the users' own."""
+    for position, argument in enumerate(arguments):
+        if argument.startswith("--lang="):
+            return _known(argument.partition("=")[2])
+        if argument == "--lang" and position + 1 < len(arguments):
+            return _known(arguments[position + 1])
+    if environment.get("PORTSEAL_LANG"):
+        return _known(environment["PORTSEAL_LANG"])
+    locale = environment.get("LC_ALL") or environment.get("LC_MESSAGES") or environment.get("LANG") or ""
+    return "en" if locale.startswith("en") else "zh"
+
+
+def _known(name: str) -> str:
+    return next((language for language in LANGUAGES if name.lower().startswith(language)), "zh")
+
+
+def speak(language: str) -> None:
+    """Let click's own words (Usage, Options, No such option) come from our catalogue too."""
+    from policies import texts
+
+    os.environ["LANGUAGE"] = language
+    gettext.bindtextdomain("portseal", str(Path(texts.__file__).parent))
+    gettext.textdomain("portseal")
+
+
+def h(message: str) -> str:
+    """Mark a help text for translation; the extractor finds it as it finds t()."""
+    return message
+
+
+def settings(context: click.Context) -> Settings:
+    """Give the run's common options."""
+    found: Settings = context.find_root().obj
+    return found
+
+
+def _take(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    def callback(context: click.Context, _: click.Parameter, value: Any) -> None:
+        if value is not None and value is not False:
+            setattr(settings(context), name, value)
+
+    return callback
+
+
+def common_options() -> list[click.Option]:
+    """Make the options that every verb accepts, before or after it."""
+    return [
+        click.Option(
+            ["--site"],
+            type=click.Path(path_type=Path, file_okay=False),
+            help=h("Site folder. Default: PORTSEAL_SITE, else this folder."),
+            expose_value=False,
+            callback=_take("site"),
+            is_eager=True,
+        ),
+        click.Option(
+            ["--json"],
+            is_flag=True,
+            help=h("Print JSON; its shape is documented and stable."),
+            expose_value=False,
+            callback=_take("json"),
+            is_eager=True,
+        ),
+        click.Option(
+            ["--lang"],
+            type=click.Choice(LANGUAGES),
+            help=h("Language of the output."),
+            expose_value=False,
+            callback=_take("language"),
+            is_eager=True,
+        ),
+    ]
+
+
+def _translated(message: str | None) -> str | None:
+    return None if message is None else gettext.gettext(message.strip())
+
+
+class Speaking(click.Command):
+    """A command whose help is translated, and which takes the common options after its name."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.extend(common_options())
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Translate the command's own texts, then let click lay them out."""
+        self.help = _translated(self.help)
+        for parameter in self.params:
+            if isinstance(parameter, click.Option):
+                parameter.help = _translated(parameter.help)
+        super().format_help(ctx, formatter)
+
+    def get_short_help_str(self, limit: int = 45) -> str:
+        """Give the first sentence of the help, translated."""
+        return (_translated(self.short_help or self.help) or "").split("\n")[0].rstrip("。.")[: max(limit, 60)]
+
+
+class Group(Speaking, click.Group):
+    """A group of verbs with the same manners."""
+
+    command_class = Speaking
+
+
+def run(command: click.Command, arguments: Sequence[str]) -> int:
+    """Run `command` and give its exit code; every known error becomes one line on standard error.
+
+    Nothing but a defect of Portseal itself leaves this function as a traceback.
+    """
+    language = detect_language(arguments, os.environ)
+    speak(language)
+    chosen = Settings(Path(os.environ.get("PORTSEAL_SITE") or "."), json=False, language=language)
+    try:
+        result = command.main(list(arguments), prog_name="portseal", standalone_mode=False, obj=chosen)
+    except PortsealError as error:
+        _complain(chosen, error.line(chosen.language))
+        return error.exit_code
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.Abort:
+        _complain(chosen, chosen.text(t("stopped; nothing more was done")))
+        return USAGE
+    except click.ClickException as error:
+        _complain(chosen, _usage(chosen, error))
+        return USAGE
+    except BrokenPipeError:
+        # The reader (head, less) has gone; keep the interpreter from complaining about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    return result if isinstance(result, int) else DONE
+
+
+def _usage(chosen: Settings, error: click.ClickException) -> str:
+    message = " ".join(error.format_message().split())
+    context = getattr(error, "ctx", None)
+    if context is None:
+        return message
+    help_line = t("see '{command} --help'", command=context.command_path)
+    return f"{message} {chosen.text(help_line)}"
+
+
+def _complain(chosen: Settings, line: str) -> None:
+    click.echo(f"portseal: {' '.join(line.split())}", err=True)
+    if chosen.json:
+        chosen.give({"error": line})

@@ -1,0 +1,376 @@
+"""How observations, plans, outcomes and findings look: in words, and as documented JSON (docs/json.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from controller.cli.base import EQUIPMENT, NOT_COMPLIANT, REFUSED, Settings
+from controller.cli.session import STATES
+from controller.context import Context
+from controller.network.planning import dialogue
+from controller.network.pool import Answers
+from controller.store.plans import Plan
+from drivers.dialects import dialect
+from drivers.flow import Outcome, State
+from drivers.observed_json import observed_to_json
+from policies.clauses.c71c import SETTING_WORDS
+from policies.comply import verdict
+from policies.errors import PortsealError
+from policies.model import (
+    ChangeSet,
+    Finding,
+    ObservedPort,
+    ObservedSwitch,
+    Oper,
+    PortChange,
+    SwitchChanges,
+    Verdict,
+)
+from policies.texts import Text, t
+
+#: The verdicts, in the notice's words and in English.
+VERDICTS: dict[Verdict, Text] = {
+    Verdict.PASS: t("pass"),
+    Verdict.FAIL: t("fail"),
+    Verdict.UNVERIFIED: t("unverified"),
+    Verdict.MANUAL: t("manual"),
+    Verdict.NOT_APPLICABLE: t("not applicable"),
+}
+OPERS: dict[Oper, Text] = {
+    Oper.UP: t("up"),
+    Oper.DOWN: t("down"),
+    Oper.BLOCKED: t("shut by the switch"),
+    Oper.UNKNOWN: t("unknown"),
+}
+
+
+def show_one(chosen: Settings, switch: ObservedSwitch) -> int:
+    """Show one switch that was read by address; its JSON also has the FDB and the neighbours as flat lists."""
+    if not chosen.json:
+        return show_observed(chosen, [switch])
+    flat = {
+        "fdb": [
+            {"mac": entry.mac, "vlan": entry.vlan, "port": name, "kind": entry.kind}
+            for name, port in switch.ports.items()
+            for entry in sorted(port.learned, key=lambda each: (each.mac, each.vlan or 0))
+        ],
+        "neighbours": [
+            {
+                "port": name,
+                "system": each.system,
+                "neighbour_port": each.port,
+                "chassis": each.chassis,
+                "capabilities": each.capabilities,
+            }
+            for name, port in switch.ports.items()
+            for each in port.neighbours
+        ],
+    }
+    chosen.give({**observed_to_json(switch, chosen.language), **flat})
+    return 0
+
+
+def show_observed(
+    chosen: Settings, switches: Sequence[ObservedSwitch], errors: Mapping[str, PortsealError] | None = None
+) -> int:
+    """Show what was read; gives the exit code."""
+    failed = errors or {}
+    if chosen.json:
+        chosen.give(
+            {
+                "switches": [observed_to_json(each, chosen.language) for each in switches],
+                "errors": {name: error.line(chosen.language) for name, error in failed.items()},
+            }
+        )
+        return EQUIPMENT if failed else 0
+    for switch in switches:
+        learned = sum(len(port.learned) for port in switch.ports.values())
+        chosen.say(
+            t(
+                "{switch}: {platform} {model} {version}, {ports} ports, {learned} MACs learned",
+                switch=switch.switch,
+                platform=switch.platform or "?",
+                model=switch.model,
+                version=switch.version,
+                ports=len(switch.ports),
+                learned=learned,
+            )
+        )
+        rows = [_port_row(port) for port in switch.ports.values() if port.oper is not Oper.DOWN or port.learned]
+        chosen.table((t("port"), t("link"), t("VLAN"), t("security"), t("MACs"), t("neighbour")), rows)
+        for oddity in switch.oddities:
+            chosen.note(oddity)
+    return EQUIPMENT if failed else 0
+
+
+def _port_row(port: ObservedPort) -> tuple[object, ...]:
+    config = port.config
+    vlan = config.access_vlan if config.mode is None or config.mode.value != "trunk" else config.mode.value
+    macs = sorted({entry.mac for entry in port.learned})
+    shown = ", ".join(macs[:3]) + (f" +{len(macs) - 3}" if len(macs) > 3 else "")
+    neighbours = ", ".join(each.system or each.chassis for each in port.neighbours)
+    secure = {True: t("on"), False: t("off"), None: "?"}[config.secure]
+    return port.name, OPERS[port.oper], vlan if vlan is not None else "?", secure, shown, neighbours
+
+
+def show_preview(chosen: Settings, context: Context, observed: Mapping[str, ObservedSwitch]) -> None:
+    """Say which MACs of the inventory were seen where they belong, and which are not in it."""
+    from controller.store.inventory import bindings, devices
+
+    bound = {binding.device: (binding.switch, binding.port) for binding in bindings(context.store)}
+    seen: dict[str, set[tuple[str, str]]] = {}
+    for switch in observed.values():
+        declared = context.site.switch(switch.switch)
+        for name, port in switch.ports.items():
+            if declared is not None and declared.uplink(name) is None:
+                for entry in port.learned:
+                    if entry.kind != "self":
+                        seen.setdefault(entry.mac, set()).add((switch.switch, name))
+    known = {device.mac: device for device in devices(context.store)}
+    matched = [mac for mac, device in known.items() if bound.get(device.name) in seen.get(mac, set())]
+    unknown = sorted(set(seen) - set(known))
+    chosen.say(
+        t(
+            "{matched} of {known} devices are where they belong, {unknown} MACs are not in the inventory",
+            matched=len(matched),
+            known=len(known),
+            unknown=len(unknown),
+        )
+    )
+    for mac in unknown:
+        places = ", ".join(f"{switch}/{port}" for switch, port in sorted(seen[mac]))
+        chosen.say(t("  unknown: {mac} on {places}", mac=mac, places=places))
+
+
+def show_plan(
+    chosen: Settings,
+    context: Context,
+    changes: ChangeSet,
+    saved: Plan | None,
+    errors: Mapping[str, PortsealError],
+    *,
+    commands: bool,
+) -> None:
+    """Show a plan in plain words, with the exact commands, and what it refuses."""
+    spoken = {
+        each.switch: dialogue(switch, each)
+        for each in changes.switches
+        if not each.empty and (switch := context.site.switch(each.switch)) is not None
+    }
+    if chosen.json:
+        chosen.give(_plan_json(chosen, changes, saved, spoken, errors))
+        return
+    for each in changes.switches:
+        if each.empty:
+            chosen.say(t("{switch}: nothing to change", switch=each.switch))
+            continue
+        switch = context.site.switch(each.switch)
+        rollback = dialect(switch.platform).rollback if switch is not None else "?"
+        chosen.say(
+            t(
+                "{switch}: {count} ports change (rollback: {rollback})",
+                switch=each.switch,
+                count=len(each.ports),
+                rollback=rollback,
+            )
+        )
+        for line in _lines(chosen, each):
+            chosen.say(line)
+        if commands:
+            for command in spoken[each.switch]:
+                chosen.say(f"      {command}")
+    for refusal in changes.refusals:
+        mark = t("question") if refusal.question else t("not touched")
+        where = f"{refusal.switch}/{refusal.port}" if refusal.port else refusal.switch
+        chosen.say(t("  {mark}: {where}: {reason}", mark=mark, where=where, reason=refusal.reason))
+    if saved is not None:
+        chosen.say(
+            t("{count} changes, saved as plan {plan}. Next: portseal apply {plan}", count=changes.count, plan=saved.id)
+        )
+    else:
+        chosen.say(t("Nothing to change."))
+
+
+def _lines(chosen: Settings, changes: SwitchChanges) -> list[Text]:
+    lines = [
+        t("  + VLAN {vlan} ({name})", vlan=vlan.vlan, name=vlan.after or "")
+        if vlan.after is not None
+        else t("  - VLAN {vlan}", vlan=vlan.vlan)
+        for vlan in changes.vlans
+    ]
+    for change in changes.ports:
+        told = "; ".join(chosen.text(_setting(change, name)) for name in change.fields)
+        lines.append(t("  {port}: {told} ({reason})", port=change.port, told=told, reason=change.reason))
+    if changes.save:
+        lines.append(t("  then save running as startup"))
+    return lines
+
+
+def _setting(change: PortChange, name: str) -> Text:
+    before, after = getattr(change.before, name), getattr(change.after, name)
+    return t("{setting} {before} → {after}", setting=SETTING_WORDS[name], before=_value(before), after=_value(after))
+
+
+def _value(value: object) -> Text | str:
+    if value is True:
+        return t("on")
+    if value is False:
+        return t("off")
+    if value is None:
+        return "?"
+    if isinstance(value, frozenset):
+        return _members(value)
+    return str(value)
+
+
+def _members(values: frozenset[object]) -> Text | str:
+    if not values:
+        return t("none")
+    if all(isinstance(each, int) for each in values):
+        from policies.names import format_vlans
+
+        return format_vlans(frozenset(each for each in values if isinstance(each, int)))
+    shown = sorted(
+        f"{getattr(each, 'mac', each)}" + (f"={ip}" if (ip := getattr(each, "ip", None)) else "") for each in values
+    )
+    return ", ".join(shown)
+
+
+def _plan_json(
+    chosen: Settings,
+    changes: ChangeSet,
+    saved: Plan | None,
+    spoken: Mapping[str, list[str]],
+    errors: Mapping[str, PortsealError],
+) -> dict[str, object]:
+    return {
+        "plan": saved.id if saved is not None else None,
+        "changes": changes.count,
+        "switches": [
+            {
+                "switch": each.switch,
+                "digest": each.digest,
+                "save": each.save,
+                "vlans": [{"vlan": vlan.vlan, "before": vlan.before, "after": vlan.after} for vlan in each.vlans],
+                "ports": [_change_json(chosen, change) for change in each.ports],
+                "commands": spoken.get(each.switch, []),
+            }
+            for each in changes.switches
+        ],
+        "refusals": [
+            {
+                "switch": refusal.switch,
+                "port": refusal.port or None,
+                "question": refusal.question,
+                "reason": chosen.text(refusal.reason),
+            }
+            for refusal in changes.refusals
+        ],
+        "errors": {name: error.line(chosen.language) for name, error in errors.items()},
+    }
+
+
+def _change_json(chosen: Settings, change: PortChange) -> dict[str, object]:
+    from policies.codec import to_plain
+
+    return {
+        "port": change.port,
+        "reason": chosen.text(change.reason),
+        "recover": change.recover,
+        "settings": {
+            name: {"before": to_plain(getattr(change.before, name)), "after": to_plain(getattr(change.after, name))}
+            for name in change.fields
+        },
+    }
+
+
+def show_outcomes(chosen: Settings, plan_id: str, answers: Answers[Outcome], findings: Sequence[Finding]) -> int:
+    """Show how an apply ended on each switch, and the verdict after it; gives the exit code."""
+    judged = verdict(findings)
+    codes = [error.exit_code for error in answers.errors.values()]
+    codes += [EQUIPMENT for each in answers.results.values() if each.state is not State.DONE]
+    code = max(codes, default=0)
+    if chosen.json:
+        chosen.give(
+            {
+                "plan": plan_id,
+                "switches": {
+                    name: {
+                        "state": each.state.value,
+                        "error": each.error.line(chosen.language) if each.error is not None else None,
+                    }
+                    for name, each in sorted(answers.results.items())
+                }
+                | {
+                    name: {
+                        "state": "refused" if error.exit_code == REFUSED else "failed",
+                        "error": error.line(chosen.language),
+                    }
+                    for name, error in sorted(answers.errors.items())
+                },
+                "verdict": judged.value,
+                "findings": [_finding_json(chosen, finding) for finding in findings],
+            }
+        )
+        return code
+    for name, each in sorted(answers.results.items()):
+        chosen.say(t("{switch}: {what}", switch=name, what=STATES[each.state]))
+        if each.error is not None:
+            chosen.note(each.error.line(chosen.language))
+    for error in answers.errors.values():
+        chosen.note(error.line(chosen.language))
+    chosen.say(t("Verdict on 7.1 for these switches: {verdict}", verdict=VERDICTS[judged]))
+    return code
+
+
+def show_check(
+    chosen: Settings, findings: Sequence[Finding], errors: Mapping[str, PortsealError], *, everything: bool
+) -> int:
+    """Show the findings and the verdict; gives the exit code: 3 when a switch could not be read."""
+    judged = verdict(findings)
+    if chosen.json:
+        chosen.give(
+            {
+                "verdict": judged.value,
+                "clauses": {clause: verdict(each).value for clause, each in _by_clause(findings).items()},
+                "findings": [_finding_json(chosen, finding) for finding in findings],
+                "errors": {name: error.line(chosen.language) for name, error in errors.items()},
+            }
+        )
+    else:
+        show_findings(chosen, findings, failures_only=not everything)
+        for clause, each in _by_clause(findings).items():
+            chosen.say(t("{clause}: {verdict}", clause=clause, verdict=VERDICTS[verdict(each)]))
+        chosen.say(t("Verdict: {verdict}", verdict=VERDICTS[judged]))
+    if errors:
+        return EQUIPMENT
+    return NOT_COMPLIANT if judged in (Verdict.FAIL, Verdict.UNVERIFIED) else 0
+
+
+def show_findings(chosen: Settings, findings: Sequence[Finding], *, failures_only: bool) -> None:
+    """List findings; what passes is left out unless asked for."""
+    quiet = (Verdict.PASS, Verdict.NOT_APPLICABLE) if failures_only else ()
+    rows = [
+        (finding.clause, finding.subject, VERDICTS[finding.verdict], finding.text)
+        for finding in findings
+        if finding.verdict not in quiet
+    ]
+    if rows:
+        chosen.table((t("clause"), t("subject"), t("verdict"), t("finding")), rows)
+
+
+def _by_clause(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
+    grouped: dict[str, list[Finding]] = {}
+    for finding in sorted(findings, key=lambda each: each.clause):
+        grouped.setdefault(finding.clause, []).append(finding)
+    return grouped
+
+
+def _finding_json(chosen: Settings, finding: Finding) -> dict[str, object]:
+    return {
+        "clause": finding.clause,
+        "subject": finding.subject,
+        "verdict": finding.verdict.value,
+        "text": chosen.text(finding.text),
+        "evidence_at": finding.evidence_at.isoformat() if finding.evidence_at is not None else None,
+    }
