@@ -104,10 +104,15 @@ class Lab:
 
     def reboot(self, switch: str) -> None:
         """Cut the switch's power and let it start from what it had saved; returns when it takes logins again."""
-        self.switch(switch).reboot()
+        with one_at_a_time():
+            self.switch(switch).reboot()
 
     def reset(self) -> None:
         """Put everything back as the installer left it: cables, MACs, and switches that have saved nothing."""
+        with one_at_a_time():
+            self._reset()
+
+    def _reset(self) -> None:
         first = cables.first_cables(self.site)
         now = self.plugged()
         for host in [name for name, entry in now.items() if entry != first.get(name)]:

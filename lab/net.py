@@ -24,8 +24,8 @@ _SIOCGIFFLAGS = 0x8913
 _SIOCSIFFLAGS = 0x8914
 _SIOCETHTOOL = 0x8946
 _ETHTOOL_STXCSUM = 0x17
+_ETHTOOL_GLINK = 0x0A
 _IFF_UP = 0x1
-_IFF_RUNNING = 0x40
 _IFREQ = struct.Struct("16sH14x")
 _IFREQ_POINTER = struct.Struct("16sP8x")
 
@@ -129,9 +129,15 @@ def link_flags(control: socket.socket, interface: str) -> int:
 
 
 def carrier(control: socket.socket, interface: str) -> bool:
-    """Tell whether `interface` is up and its peer is too."""
-    flags = link_flags(control, interface)
-    return bool(flags & _IFF_UP) and bool(flags & _IFF_RUNNING)
+    """Tell whether `interface` is up and its peer is too.
+
+    Asked of the driver: the RUNNING flag follows a change of link up to a second later.
+    """
+    if not link_flags(control, interface) & _IFF_UP:
+        return False
+    value = ctypes.create_string_buffer(struct.pack("II", _ETHTOOL_GLINK, 0), 8)
+    fcntl.ioctl(control, _SIOCETHTOOL, _IFREQ_POINTER.pack(interface.encode(), ctypes.addressof(value)))
+    return bool(struct.unpack("II", value.raw)[1])
 
 
 def set_up(control: socket.socket, interface: str, up: bool) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from policies import builders, values
 from policies.platforms import parse_platform, platforms
-from policies.texts import t
+from policies.texts import Text, t
 from policies.toml import Key, Place, Section, a_list, read_section
 
 _AUTH = ("md5", "sha", "sha224", "sha256", "sha384", "sha512")
@@ -18,7 +18,7 @@ def switches() -> Section:
     return Section(
         name="switches",
         about=t("One table for each switch. Ports that no key names are never touched."),
-        keys=(*_access_keys(), *_port_keys()),
+        keys=(*_address_keys(), *_login_keys(), *_port_keys()),
         build=builders.switch,
         sections=(_excepted(), _snmp()),
         named=values.name,
@@ -26,8 +26,7 @@ def switches() -> Section:
     )
 
 
-def _access_keys() -> tuple[Key, ...]:
-    reference = t("env:NAME, file:PATH or secret:NAME")
+def _address_keys() -> tuple[Key, ...]:
     return (
         Key(
             "platform", values.parsed(parse_platform),
@@ -48,6 +47,24 @@ def _access_keys() -> tuple[Key, ...]:
             "port", values.integer(1, 65535),
             about=t("The TCP port of its SSH server."), values=t("1 to 65535"), sample="22", default=22,
         ),
+        Key(
+            "host_key", values.fingerprint,
+            about=t("The fingerprint of the switch's SSH host key, as 'ssh-keygen -lf' prints it."),
+            values=t("SHA256: and 43 characters"),
+            sample='"SHA256:uNiVztksCsDhcc0u9e8BrrJXVGDqHA0TDvEqqvTDwbE"',
+            security=t("Without it the first key seen is trusted, whoever shows it."),
+        ),
+        Key(
+            "timeout_s", values.number(1, 600),
+            about=t("How long the switch may stay silent."),
+            values=t("seconds from {low} to {high}", low=1, high=600), sample="30.0", default=30.0,
+        ),
+    )  # fmt: skip
+
+
+def _login_keys() -> tuple[Key, ...]:
+    reference = t("env:NAME, file:PATH or secret:NAME")
+    return (
         Key(
             "username", values.login,
             about=t("The account that Portseal logs in with."),
@@ -75,18 +92,6 @@ def _access_keys() -> tuple[Key, ...]:
             about=t("Where the password of the privileged mode is kept (enable, super)."),
             values=reference,
             sample='"secret:gate-1.enable"',
-        ),
-        Key(
-            "host_key", values.fingerprint,
-            about=t("The fingerprint of the switch's SSH host key, as 'ssh-keygen -lf' prints it."),
-            values=t("SHA256: and 43 characters"),
-            sample='"SHA256:uNiVztksCsDhcc0u9e8BrrJXVGDqHA0TDvEqqvTDwbE"',
-            security=t("Without it the first key seen is trusted, whoever shows it."),
-        ),
-        Key(
-            "timeout_s", values.number(1, 600),
-            about=t("How long the switch may stay silent."),
-            values=t("seconds from {low} to {high}", low=1, high=600), sample="30.0", default=30.0,
         ),
     )  # fmt: skip
 
@@ -189,40 +194,46 @@ def _snmp() -> Section:
                 sample='"secret:gate-1.community"', instead="user",
                 security=t("SNMPv2c sends it in clear and proves nothing: use version 3 where the switch can."),
             ),
-            Key(
-                "user", values.login,
-                about=t("The user of SNMPv3."), values=t("a user name"), sample='"portseal"', instead="community",
-            ),
-            Key(
-                "auth_protocol", values.choice(*_AUTH),
-                about=t("The hash that authenticates messages (RFC 3414, RFC 7860)."),
-                values=t("one of {options}", options=", ".join(_AUTH)), sample='"sha"', default="sha",
-                security=t("md5 is broken; take the longest hash that the switch knows."),
-            ),
-            Key(
-                "auth_password", values.secret,
-                about=t("Where the authentication password is kept."), values=reference,
-                sample='"secret:gate-1.auth"', instead="community",
-            ),
-            Key(
-                "priv_protocol", values.choice(*_PRIV),
-                about=t("The cipher that hides messages (RFC 3414, RFC 3826)."),
-                values=t("one of {options}", options=", ".join(_PRIV)), sample='"aes128"', default="aes128",
-                security=t("des is broken; take aes128 or longer."),
-            ),
-            Key(
-                "priv_password", values.secret,
-                about=t("Where the privacy password is kept."), values=reference,
-                sample='"secret:gate-1.priv"', instead="community",
-            ),
-            Key(
-                "context", values.text,
-                about=t("The SNMPv3 context name, where the agent has several."), values=t("one line of text"),
-                sample='"vlan-100"', default="",
-            ),
+            *_usm_keys(reference),
         ),
         build=builders.snmp,
         optional=True,
+    )  # fmt: skip
+
+
+def _usm_keys(reference: Text) -> tuple[Key, ...]:
+    return (
+        Key(
+            "user", values.login,
+            about=t("The user of SNMPv3."), values=t("a user name"), sample='"portseal"', instead="community",
+        ),
+        Key(
+            "auth_protocol", values.choice(*_AUTH),
+            about=t("The hash that authenticates messages (RFC 3414, RFC 7860)."),
+            values=t("one of {options}", options=", ".join(_AUTH)), sample='"sha"', default="sha",
+            security=t("md5 is broken; take the longest hash that the switch knows."),
+        ),
+        Key(
+            "auth_password", values.secret,
+            about=t("Where the authentication password is kept."), values=reference,
+            sample='"secret:gate-1.auth"', instead="community",
+        ),
+        Key(
+            "priv_protocol", values.choice(*_PRIV),
+            about=t("The cipher that hides messages (RFC 3414, RFC 3826)."),
+            values=t("one of {options}", options=", ".join(_PRIV)), sample='"aes128"', default="aes128",
+            security=t("des is broken; take aes128 or longer."),
+        ),
+        Key(
+            "priv_password", values.secret,
+            about=t("Where the privacy password is kept."), values=reference,
+            sample='"secret:gate-1.priv"', instead="community",
+        ),
+        Key(
+            "context", values.text,
+            about=t("The SNMPv3 context name, where the agent has several."), values=t("one line of text"),
+            sample='"vlan-100"', default="",
+        ),
     )  # fmt: skip
 
 

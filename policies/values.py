@@ -16,7 +16,7 @@ from policies.texts import t
 from policies.toml import Place, Reader, a_list, a_table, wrong_type
 
 _LONGEST_TEXT = 200
-_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:[^\s].*|secret:[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]{0,127}|file:[^\s].*|secret:[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 #: Settings whose names say that they hold a secret.
 _SECRETIVE = re.compile(
     r"pass(?:word|wd|phrase)?$|pwd|secret|communit|token|psk|private|credential|(?:^|[_.-])key$", re.IGNORECASE
@@ -148,7 +148,7 @@ def secret(raw: object, place: Place) -> str:
     """Read a reference to a secret: env:NAME, file:PATH or secret:NAME. The secret itself is refused, unseen."""
     if isinstance(raw, str) and _REFERENCE.fullmatch(raw):
         return raw
-    suggested = ".".join(re.sub(r"[^A-Za-z0-9_-]+", "-", str(key)).strip("-") or "x" for key in place.keys[-2:])
+    suggested = ".".join(re.sub(r"[^A-Za-z0-9_-]+", "-", str(key)).strip("-_")[:31] or "x" for key in place.keys[-2:])
     raise place.error(
         t("a secret may not stand here in clear; the value is not shown"),
         t(

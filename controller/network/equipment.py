@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime
-from pathlib import Path
 
 from controller.secrets.resolve import resolve
 from drivers.dialects import dialect
@@ -55,7 +54,6 @@ class SwitchEquipment:
             return LocalChannel()
         from drivers.transports.ssh import SshAddress, SshChannel
 
-        key = self.switch.key
         return SshChannel(
             SshAddress(
                 switch=self.switch.name,
@@ -63,7 +61,7 @@ class SwitchEquipment:
                 port=self.switch.port,
                 username=self.switch.username,
                 password=self._secret(self.switch.password),
-                key_file=self.site.folder / Path(key.removeprefix("file:")) if key is not None else None,
+                key=self._secret(self.switch.key),
                 host_key=self.switch.host_key,
                 known_hosts=self.site.folder / "known_hosts",
                 timeout=self.switch.timeout_s,

@@ -47,7 +47,7 @@ class GufoLink:
 
     def _connected(self) -> Client:
         if self._client is None:
-            from gufo.snmp.sync import SnmpSession as Client  # noqa: PLC0415
+            from gufo.snmp.sync import SnmpSession as Client
 
             access = self._access
             self._client = Client(
@@ -62,7 +62,7 @@ class GufoLink:
 
 
 def _user(access: ResolvedSnmp) -> User:
-    from gufo import snmp  # noqa: PLC0415
+    from gufo import snmp
 
     auth = {
         "md5": snmp.Md5Key, "sha": snmp.Sha1Key, "sha224": snmp.Sha224Key, "sha256": snmp.Sha256Key,

@@ -68,7 +68,7 @@ class PysnmpLink:
         return self._runner.run(work)
 
     async def _get(self, oids: list[str]) -> list[tuple[str, Value]]:
-        from pysnmp.hlapi.v3arch.asyncio import ObjectIdentity, ObjectType, get_cmd  # noqa: PLC0415
+        from pysnmp.hlapi.v3arch.asyncio import ObjectIdentity, ObjectType, get_cmd
 
         asked = [ObjectType(ObjectIdentity(oid)) for oid in oids]
         indication, status, _index, bindings = await get_cmd(*await self._session(), *asked, lookupMib=False)
@@ -76,7 +76,7 @@ class PysnmpLink:
         return _values(bindings)
 
     async def _walk(self, oid: str, repetitions: int) -> list[tuple[str, Value]]:
-        from pysnmp.hlapi.v3arch.asyncio import ObjectIdentity, ObjectType, bulk_walk_cmd  # noqa: PLC0415
+        from pysnmp.hlapi.v3arch.asyncio import ObjectIdentity, ObjectType, bulk_walk_cmd
 
         found: dict[str, Value] = {}
         start = ObjectType(ObjectIdentity(oid))
@@ -90,8 +90,8 @@ class PysnmpLink:
         return list(found.items())
 
     async def _set(self, assignments: list[tuple[str, str, int | str | bytes]]) -> list[tuple[str, Value]]:
-        from pysnmp.hlapi.v3arch.asyncio import ObjectIdentity, ObjectType, set_cmd  # noqa: PLC0415
-        from pysnmp.proto import rfc1902  # noqa: PLC0415
+        from pysnmp.hlapi.v3arch.asyncio import ObjectIdentity, ObjectType, set_cmd
+        from pysnmp.proto import rfc1902
 
         asked = [
             ObjectType(ObjectIdentity(oid), getattr(rfc1902, _TYPES[kind])(value)) for oid, kind, value in assignments
@@ -102,7 +102,7 @@ class PysnmpLink:
 
     async def _session(self) -> tuple[Any, Any, Any, Any]:
         """Give engine, credentials, target and context: the first arguments of every command."""
-        from pysnmp.hlapi.v3arch import asyncio as api  # noqa: PLC0415
+        from pysnmp.hlapi.v3arch import asyncio as api
 
         access = self._access
         if self._engine is None:
@@ -142,8 +142,8 @@ def _values(bindings: Any) -> list[tuple[str, Value]]:
 
 def _value(given: Any) -> Value | None:
     """Turn a pysnmp value into a plain one; None for noSuchObject, noSuchInstance, endOfMibView and NULL."""
-    from pyasn1.type import univ  # noqa: PLC0415
-    from pysnmp.proto import rfc1902  # noqa: PLC0415
+    from pyasn1.type import univ
+    from pysnmp.proto import rfc1902
 
     if isinstance(given, univ.Null):
         return None

@@ -159,7 +159,7 @@ class SnmpSession:
             return None
         if self._gufo is None:
             try:
-                import gufo.snmp.sync  # noqa: PLC0415, F401
+                import gufo.snmp.sync  # noqa: F401
             except ImportError:
                 return None
             self._gufo = GufoLink(self.access, self._resolved())

@@ -9,6 +9,8 @@ import base64
 import codecs
 import contextlib
 import hashlib
+import io
+import logging
 import socket
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +19,7 @@ import paramiko
 from netmiko import BaseConnection
 from netmiko.exceptions import NetmikoAuthenticationException, NetmikoBaseException, NetmikoTimeoutException
 
-from policies.errors import AuthenticationFailed, DeviceTimeout, HostKeyMismatch, Unreachable
+from policies.errors import AuthenticationFailed, ConfigError, DeviceTimeout, HostKeyMismatch, Unreachable
 from policies.texts import Text, t
 
 
@@ -25,8 +27,8 @@ from policies.texts import Text, t
 class SshAddress:
     """Where and as whom to log in.
 
-    `host_key` is OpenSSH's "SHA256:…" fingerprint; without it `known_hosts` decides, and a host seen for the first time
-    is remembered there (trust on first use).
+    `key` is a private key's PEM text. `host_key` is OpenSSH's "SHA256:…" fingerprint; without it `known_hosts` decides,
+    and a host seen for the first time is remembered there (trust on first use).
     """
 
     switch: str
@@ -34,7 +36,7 @@ class SshAddress:
     port: int
     username: str
     password: str | None = field(default=None, repr=False)
-    key_file: Path | None = None
+    key: str | None = field(default=None, repr=False)
     host_key: str | None = None
     known_hosts: Path | None = None
     timeout: float = 30.0
@@ -43,6 +45,10 @@ class SshAddress:
 def fingerprint(key: paramiko.PKey) -> str:
     """Give the key's fingerprint as OpenSSH prints it (SHA256:…)."""
     return "SHA256:" + base64.b64encode(hashlib.sha256(key.asbytes()).digest()).decode().rstrip("=")
+
+
+# Without a handler of its own, paramiko's tracebacks of a broken login would reach the user's terminal.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
 class _HostKeyPolicy(paramiko.MissingHostKeyPolicy):
@@ -143,6 +149,7 @@ def _lost(where: str) -> Unreachable:
 def _connect(address: SshAddress, where: str) -> _Connection:
     connection = _Connection.__new__(_Connection)
     connection.address = address
+    key = _private_key(address.key, where) if address.key is not None else None
     unreachable = t("check address, cabling and that SSH is enabled on the switch")
     try:
         # BaseConnection opens in __init__; the address must be there before, for the host key policy.
@@ -151,8 +158,7 @@ def _connect(address: SshAddress, where: str) -> _Connection:
             port=address.port,
             username=address.username,
             password=address.password or "",
-            use_keys=address.key_file is not None,
-            key_file=str(address.key_file) if address.key_file is not None else None,
+            pkey=key,
             device_type="generic",
             conn_timeout=min(address.timeout, 10.0),
             auth_timeout=address.timeout,
@@ -176,6 +182,17 @@ def _connect(address: SshAddress, where: str) -> _Connection:
     except (OSError, EOFError, paramiko.SSHException, NetmikoBaseException, ValueError) as error:
         raise Unreachable(_reason(error), where=where, next_step=unreachable) from error
     return connection
+
+
+def _private_key(text: str, where: str) -> paramiko.PKey:
+    for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
+        with contextlib.suppress(paramiko.SSHException, ValueError):
+            return kind.from_private_key(io.StringIO(text + "\n"))
+    raise ConfigError(
+        t("the SSH key cannot be used: no unencrypted Ed25519, ECDSA or RSA private key"),
+        where=where,
+        next_step=t("give another with 'key' in site.toml"),
+    )
 
 
 def _reason(cause: BaseException | None) -> Text:

@@ -22,6 +22,7 @@ from policies.texts import t
 #: OVS takes an empty `trunks` for "all VLANs"; this reserved id stands for "none".
 _NO_VLAN = 4095
 _PAIR, _IP_DROP, _MAC, _DROP = 400, 300, 200, 100
+_FORGET_ONE_BY_ONE = 8
 _OPENFLOW = "OpenFlow14"  # the first version with bundles: all flows of a change, or none
 
 
@@ -196,9 +197,15 @@ class OvsDataPlane:
         self._based = True
 
     def _forget_learned(self, ports: set[str]) -> None:
-        for entry in self.fdb() if ports else ():
-            if entry.port in ports:
-                self._appctl("fdb/del", self._name, str(entry.vlan), entry.mac)
+        learned = [entry for entry in self.fdb() if entry.port in ports] if ports else []
+        if len(learned) > _FORGET_ONE_BY_ONE:
+            self._appctl("fdb/flush", self._name)
+            return
+        for entry in learned:
+            # fdb/del takes static entries only: make it one first. A flush would make the switch forget silent hosts on
+            # all other ports too, and a discovery would miss them.
+            self._appctl("fdb/add", self._name, entry.port, str(entry.vlan), entry.mac)
+            self._appctl("fdb/del", self._name, str(entry.vlan), entry.mac)
 
     def _appctl(self, *words: str) -> str:
         return run(["ovs-appctl", "-t", control(self._rundir), *words])

@@ -61,7 +61,7 @@ class Daemons:
         log = [f"--log-file={self.rundir}/{program}.log", "-vconsole:off", "-vfile:warn"]
         argv = [program, *arguments, f"--pidfile={self.rundir}/{program}.pid", *log, "--detach", "--no-chdir"]
         inside = ["ip", "netns", "exec", self.netns] if self.netns else []
-        environment = {
+        places = {
             "OVS_RUNDIR": str(self.rundir),
             "OVS_LOGDIR": str(self.rundir),
             "OVS_DBDIR": str(self.conf.parent),

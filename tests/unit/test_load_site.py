@@ -242,3 +242,19 @@ def test_the_sample_in_chinese_has_the_same_options() -> None:
 def test_a_platform_that_is_far_from_all_gets_the_list() -> None:
     with pytest.raises(InputError, match="choose one of cisco_ios, huawei_vrp"):
         parse_platform("???")
+
+
+@pytest.mark.parametrize(
+    ("switch", "suggested"), [("gate-1", "gate-1.password"), ("东门", "x.password"), ("__a b" * 9, "a-b__a-b")]
+)
+def test_the_name_suggested_for_a_secret_is_one_that_the_store_takes(
+    tmp_path: Path, switch: str, suggested: str
+) -> None:
+    text = f'[site]\nname = "x"\n[switches."{switch}"]\nplatform = "linux"\nhost = "h"\npassword = "in clear"\n'
+    line = refused(tmp_path, text.encode())
+    found = re.search(r'write "(secret:(.+?))"', line)
+    assert found
+    assert found[2].startswith(suggested)
+    assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", found[2])
+    site = loaded(tmp_path, text.replace("in clear", found[1]))
+    assert site.switches[0].password == found[1]

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from drivers.dialect import Read
-from drivers.dialects.cisco_ios import reads_config, reads_more, reads_neighbours, reads_state
+from drivers.dialects.cisco_ios import reads_bindings, reads_config, reads_neighbours, reads_ports, reads_state
 
-READS: tuple[Read, ...] = (*reads_config.READS, *reads_state.READS, *reads_neighbours.READS, *reads_more.READS)
+READS: tuple[Read, ...] = (
+    *reads_config.READS,
+    *reads_state.READS,
+    *reads_neighbours.READS,
+    *reads_ports.READS,
+    *reads_bindings.READS,
+)

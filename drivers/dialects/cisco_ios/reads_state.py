@@ -1,25 +1,14 @@
-"""Cisco IOS and IOS XE: ports, port security and bindings as they are in force.
-
-Sources: the recordings of the replay tests; for `show ip dhcp snooping` the Catalyst 3560 and 9300 command references.
-"""
+"""Cisco IOS and IOS XE: ports and port security as they are in force. Source: the recordings of the replay tests."""
 
 from __future__ import annotations
 
 from drivers.dialect import Fact, Read
-from drivers.dialects.cisco_ios.words import COLON_MAC, IP, MAC, PORT, RULE
+from drivers.dialects.cisco_ios.words import MAC, PORT, RULE
 
 _SECURE_TOTALS = (r"(?:Total Addresses|Max Addresses limit) in System\b", RULE)
 _STATUS = (
     "connected|notconnect|disabled|err-disabled|suspended|inactive|monitoring|faulty|sfpAbsent|xcvrAbsen|noOperMem"
 )
-_BINDING_ROW = (
-    (
-        rf"\s*(?P<mac>{COLON_MAC})\s+(?P<ip>{IP})\s+(?P<lease>\d+|infinite)\s+(?P<kind>dhcp-snooping|static)\s+"
-        rf"(?P<vlan>\d+)\s+(?P<port>{PORT})\s*$"
-    ),
-)
-_BINDING_NOISE = (r"\s*MacAddress\s+IpAddress\s+Lease", RULE)
-
 STATUS = Read(
     command="show interfaces status",
     fact=Fact.STATUS,
@@ -27,7 +16,7 @@ STATUS = Read(
         # The name may hold any word, the status's too: greedy, so that the last possible status is the status.
         (
             rf"(?P<port>{PORT})\s+(?P<description>.*\s)?(?P<oper>(?P<admin_up>{_STATUS}))(?::\s*\w*)?\s+"
-            r"(?:(?P<vlan>\d+)|(?P<mode>routed)|trunk|unassigned|unassig|f-path|--)\s+"
+            r"(?:(?P<vlan>\d+)|(?P<mode>routed)|[\d,]+|trunk|unassigned|unassig|f-path|--)\s+"
             r"(?P<duplex>(?:a-)?(?:full|half)|auto)\s+(?P<speed>(?:a-)?[\d.]+[GM]?|auto|a-auto)(?:\s+(?P<media>\S.*))?$"
         ),
     ),
@@ -120,35 +109,4 @@ SECURE_PORT = Read(
     complete=r"Security Violation Count",
 )
 
-IP_SOURCE = Read(
-    command="show ip source binding",
-    fact=Fact.IP_BINDING,
-    rows=_BINDING_ROW,
-    ignore=_BINDING_NOISE,
-    complete=_BINDING_NOISE[0],
-    total=r"\s*Total number of bindings: (?P<total>\d+)",
-)
-IP_SNOOPED = Read(
-    command="show ip dhcp snooping binding",
-    fact=Fact.IP_BINDING,
-    rows=_BINDING_ROW,
-    ignore=_BINDING_NOISE,
-    complete=_BINDING_NOISE[0],
-    total=r"\s*Total number of bindings: (?P<total>\d+)",
-)
-
-SOURCE_GUARD = Read(
-    command="show ip verify source",
-    fact=Fact.SOURCE_GUARD,
-    rows=(
-        (
-            rf"\s*(?P<port>{PORT})\s+(?P<filter>ip(?:-mac)?(?: trk)?|mac)\s+(?P<mode>active|inactive\S*)"
-            rf"(?:\s+(?:(?P<ip>{IP})|deny-all|permit-all))?(?:\s+(?:(?P<mac>{COLON_MAC}|{MAC})|deny-all|permit-all))?"
-            r"(?:\s+(?:(?P<vlan>\d+)|(?P<vlans>\d+[,\-][\d,\-]*)))?\s*$"
-        ),
-    ),
-    ignore=(r"\s*Interface\s+Filter-type", RULE),
-    complete=r"\s*Interface\s+Filter-type",
-)
-
-READS = (STATUS, BLOCKED, SECURE, SECURE_MACS, SECURE_PORT, IP_SOURCE, IP_SNOOPED, SOURCE_GUARD)
+READS = (STATUS, BLOCKED, SECURE, SECURE_MACS, SECURE_PORT)

@@ -23,27 +23,35 @@ class Terminal(Protocol):
 
     async def ask(self, prompt: str, *, secret: bool = False) -> str:
         """Print `prompt` and read a line."""
+        ...
 
     async def confirm(self, prompt: str) -> bool:
         """Print `prompt` and read one key; Enter and y mean yes."""
+        ...
 
     def configure(self) -> str:
         """Enter configuration mode."""
+        ...
 
     def leave(self) -> None:
         """End the session."""
+        ...
 
     def restart(self) -> None:
         """Reboot the switch, which ends every session."""
+        ...
 
     def schedule(self, seconds: float, reason: str) -> str:
         """Reboot the switch later; give the moment."""
+        ...
 
     def unschedule(self) -> bool:
         """Forget a scheduled reboot; tell whether there was one."""
+        ...
 
     def scheduled(self) -> str:
         """Describe a scheduled reboot; empty without one."""
+        ...
 
 
 @dataclass(slots=True)

@@ -10,10 +10,13 @@ from lab.switch.persona.grammar import Match, SyntaxProblem, grammar
 from lab.switch.persona.model import Binding, Interface, Rejected
 from lab.switch.persona.state import Switch
 
-#: What the prompt says in each mode.
-PROMPTS = {
+#: What the prompt says in each mode, and in each section.
+_PROMPTS = {
     "config": "config", "interface": "config-if", "range": "config-if-range", "vlan": "config-vlan",
-    "section": "config-line",
+}  # fmt: skip
+_SECTIONS = {
+    "line": "config-line", "archive": "config-archive", "ip access-list extended": "config-ext-nacl",
+    "ip access-list": "config-std-nacl",
 }  # fmt: skip
 _RESERVED = frozenset(range(1002, 1006))
 #: Features that are on in a switch without configuration, so that their `no` form is a line of its own.
@@ -79,6 +82,13 @@ class ConfigMode:
         self.section = ""
         self.done = False
         self._interface_commands = interface_commands
+
+    @property
+    def prompt(self) -> str:
+        """Give what stands in brackets in the prompt."""
+        if self.mode == "section":
+            return next(word for head, word in _SECTIONS.items() if self.section.startswith(head))
+        return _PROMPTS[self.mode]
 
     def run(self, line: str) -> str:
         """Do one command; give what the switch prints. Raises SyntaxProblem."""

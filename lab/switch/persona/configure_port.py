@@ -11,7 +11,15 @@ from lab.switch.persona.model import ACCESS, DYNAMIC, TRUNK, Interface, Rejected
 from lab.switch.persona.state import Switch
 
 #: Lines of which an interface has one at a time.
-_SINGLE = ("ip address", "speed", "duplex", "switchport voice", "spanning-tree portfast", "spanning-tree bpduguard", "mtu")
+_SINGLE = (
+    "ip address",
+    "speed",
+    "duplex",
+    "switchport voice",
+    "spanning-tree portfast",
+    "spanning-tree bpduguard",
+    "mtu",
+)
 _DEFAULT_ON = ("cdp enable", "lldp transmit", "lldp receive", "snmp trap link-status", "ip address", "ip route-cache")
 _ALL_VLANS = frozenset(range(1, 4095))
 

@@ -69,7 +69,7 @@ def accept(call: ExecCall) -> str:
 def uptime(switch: Switch) -> str:
     """Write the time since boot as `show version` does."""
     minutes = int(switch.now() - switch.booted) // 60
-    parts = []
+    parts: list[str] = []
     for word, size in (("week", 10080), ("day", 1440), ("hour", 60), ("minute", 1)):
         count, minutes = divmod(minutes, size)
         if count or (word == "minute" and not parts):
@@ -118,7 +118,8 @@ def show_history(call: ExecCall) -> str:
 def show_logging(call: ExecCall) -> str:
     """Show the log buffer."""
     lines = call.switch.log_lines
-    head = f"Syslog logging: enabled\n    Console logging: disabled\n    Buffer logging:  level debugging, {len(lines)} messages"
+    head = "Syslog logging: enabled\n    Console logging: disabled\n"
+    head += f"    Buffer logging:  level debugging, {len(lines)} messages"
     return "\n".join([head, "", "Log Buffer (4096 bytes):", "", *lines])
 
 
@@ -206,7 +207,9 @@ async def _ready(call: ExecCall) -> bool:
     if call.switch.unsaved():
         answer = ""
         while answer not in {"y", "yes", "n", "no"}:
-            answer = (await call.terminal.ask("System configuration has been modified. Save? [yes/no]: ")).strip().lower()
+            answer = (
+                (await call.terminal.ask("System configuration has been modified. Save? [yes/no]: ")).strip().lower()
+            )
         if answer.startswith("y"):
             call.switch.save(call.terminal.user)
     return await call.terminal.confirm("Proceed with reload? [confirm]")

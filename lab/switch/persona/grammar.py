@@ -175,7 +175,9 @@ def _common(node: _Node, word: str) -> int:
     """Give how many letters of `word` begin a keyword here: the caret stands under the first that does not."""
     best = 0
     for name in node.literals:
-        same = next((at for at, (a, b) in enumerate(zip(name, word, strict=False)) if a != b), min(len(name), len(word)))
+        same = next(
+            (at for at, (a, b) in enumerate(zip(name, word, strict=False)) if a != b), min(len(name), len(word))
+        )
         best = max(best, same)
     return best
 
@@ -192,7 +194,7 @@ def _expand(pieces: list[str]) -> Iterator[list[str]]:
         return
     end = _closing(pieces)
     inside, after = pieces[1:end], pieces[end + 1 :]
-    choices = [[]] if head == "[" else []
+    choices: list[list[str]] = [[]] if head == "[" else []
     for choice in _alternatives(inside):
         choices += list(_expand(choice))
     for choice in choices:

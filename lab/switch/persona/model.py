@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from lab.switch.persona import names
 
@@ -122,6 +122,17 @@ class Running:
     def physical(self) -> list[Interface]:
         """List the switch ports in order."""
         return [entry for entry in self.interfaces.values() if entry.physical]
+
+
+def restore(live: Running, saved: Running) -> None:
+    """Bring `live` back to what `saved` (a deep copy of it) was, in place: open sessions hold its interfaces."""
+    for name, before in saved.interfaces.items():
+        entry = live.interfaces[name]
+        for attribute in fields(Interface):
+            setattr(entry, attribute.name, getattr(before, attribute.name))
+    for attribute in fields(Running):
+        if attribute.name != "interfaces":
+            setattr(live, attribute.name, getattr(saved, attribute.name))
 
 
 def factory_default(hostname: str, ports: dict[str, str]) -> Running:

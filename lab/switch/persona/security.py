@@ -53,7 +53,7 @@ def violate(switch: Switch, entry: Interface, mac: str, vlan: int) -> None:
     secure.last_mac, secure.last_vlan = mac, vlan
     switch.touch()
     if secure.violation == "shutdown":
-        err_disable(switch, entry)
+        _err_disable(switch, entry)
     if entry.logged[0] != mac or switch.now() - entry.logged[1] >= _LOG_EVERY:
         entry.logged = (mac, switch.now())
         switch.log(
@@ -62,9 +62,11 @@ def violate(switch: Switch, entry: Interface, mac: str, vlan: int) -> None:
         )
     if secure.violation == "restrict":
         switch.event("secureViolation", entry)
+    if entry.err_disabled:
+        switch.poll_links()
 
 
-def err_disable(switch: Switch, entry: Interface) -> None:
+def _err_disable(switch: Switch, entry: Interface) -> None:
     """Put a port into err-disable: the link goes down and stays down until it is recovered."""
     entry.err_disabled, entry.err_since = CAUSE, switch.now()
     forget_dynamic(entry)
@@ -72,7 +74,6 @@ def err_disable(switch: Switch, entry: Interface) -> None:
     switch.log(f"%PM-4-ERR_DISABLE: {CAUSE} error detected on {short}, putting {short} in err-disable state")
     switch.program(entry)
     switch.event("errDisable", entry)
-    switch.poll_links()
 
 
 def recover(switch: Switch, entry: Interface) -> None:
@@ -221,4 +222,3 @@ def shut(switch: Switch, entry: Interface, down: bool) -> None:
         switch.log(f"%LINK-5-CHANGED: Interface {entry.name}, changed state to administratively down")
     switch.program(entry)
     switch.poll_links()
-

@@ -149,7 +149,8 @@ class Persona:
             log.debug("session ended: %s", error)
         finally:
             self._sessions.discard(process)
-            process.exit(0)
+            with contextlib.suppress(OSError):  # the client was faster
+                process.exit(0)
             process.get_extra_info("connection").close()
 
     def _drop_sessions(self) -> None:
@@ -173,7 +174,9 @@ class Persona:
         handle = asyncio.get_running_loop().call_later(seconds, self._reboot)
         moment = render.when(datetime.now(UTC) + timedelta(seconds=seconds))
         minutes = int(seconds) // 60
-        words = f"Reload scheduled for {moment} (in {minutes} minutes)" + (f"\nReload reason: {reason}" if reason else "")
+        words = f"Reload scheduled for {moment} (in {minutes} minutes)" + (
+            f"\nReload reason: {reason}" if reason else ""
+        )
         self._reload = (handle, words)
         return moment
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Awaitable, Callable
 from inspect import isawaitable
 from typing import Protocol
 
 from lab.switch.persona.call import ExecCall
-from lab.switch.persona.configure import PROMPTS, ConfigMode
+from lab.switch.persona.configure import ConfigMode
 from lab.switch.persona.configure_port import config_mode
 from lab.switch.persona.exec_commands import COMMANDS
 from lab.switch.persona.faults import Faults
@@ -32,15 +33,19 @@ class Reboots(Protocol):
 
     def restart(self) -> None:
         """Reboot now."""
+        ...
 
     def schedule(self, seconds: float, reason: str) -> str:
         """Reboot later."""
+        ...
 
     def unschedule(self) -> bool:
         """Do not."""
+        ...
 
     def scheduled(self) -> str:
         """Tell when."""
+        ...
 
 
 class Shell:
@@ -89,17 +94,15 @@ class Shell:
     async def single(self, line: str) -> None:
         """Serve `ssh switch COMMAND`: one command, without prompt, echo or paging."""
         self.length = 0
-        try:
+        with contextlib.suppress(Dropped):
             await self.execute(line)
-        except Dropped:
-            pass
 
     @property
     def prompt(self) -> str:
         """Give the prompt."""
         name = self.switch.running.hostname
         if self._config is not None:
-            return f"{name}({PROMPTS[self._config.mode]})#"
+            return f"{name}({self._config.prompt})#"
         return f"{name}{'#' if self.privileged else '>'}"
 
     def leave(self) -> None:

@@ -46,9 +46,7 @@ def _status_row(switch: Switch, entry: Interface) -> str:
     vlan = "trunk" if entry.trunk else str(entry.access_vlan)
     duplex, speed = ("a-full", "a-1000") if up else ("auto", "auto")
     media = "10/100/1000BaseTX"
-    return (
-        f"{names.short(entry.name):<9} {entry.description[:18]:<18} {status:<12} {vlan:<10} {duplex:>6} {speed:>6} {media}"
-    )
+    return f"{names.short(entry.name):<9} {entry.description[:18]:<18} {status:<12} {vlan:<10} {duplex:>6} {speed:>6} {media}"
 
 
 def show_switchport(call: ExecCall) -> str:
@@ -188,9 +186,8 @@ def _chosen(call: ExecCall, row: tuple[int, str, str, str]) -> bool:
 def show_mac_count(call: ExecCall) -> str:
     """Count the addresses by VLAN."""
     out = []
-    secure = [
-        (e.vlan_of(s), s.mac) for e in call.switch.running.physical() if e.security.enabled for s in e.security.macs.values()
-    ]
+    secured = [entry for entry in call.switch.running.physical() if entry.security.enabled]
+    secure = [(entry.vlan_of(held), held.mac) for entry in secured for held in entry.security.macs.values()]
     learned = [(row.vlan, row.mac) for row in mac_rows(call.switch)]
     for number in sorted(call.switch.running.vlans):
         dynamic = sum(1 for vlan, _ in learned if vlan == number)

@@ -1,4 +1,4 @@
-"""show port-security …, show ip source binding, show ip verify source, show errdisable recovery, show running-config."""
+"""show port-security …, show ip source binding, show ip verify source, show errdisable …, show running-config."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _TABLE = """Secure Port  MaxSecureAddr  CurrentAddr  SecurityViolation  Security
                 (Count)       (Count)          (Count)
 ---------------------------------------------------------------------------"""
 _ADDRESSES = """               Secure Mac Address Table
------------------------------------------------------------------------------
+-------------------------------------------------------------------------------
 Vlan    Mac Address       Type                          Ports   Remaining Age
-                                                                   (mins)
+                                                                   (mins)\x20\x20\x20\x20
 ----    -----------       ----                          -----   -------------"""
 _BINDINGS = """MacAddress          IpAddress        Lease(sec)  Type           VLAN  Interface
 ------------------  ---------------  ----------  -------------  ----  --------------------"""
@@ -59,7 +59,9 @@ def show_secure_addresses(call: ExecCall) -> str:
 
 def _addresses(switch: Switch, entries: list[Interface]) -> str:
     rows = [
-        (entry.vlan_of(secure), secure.mac, secure, entry) for entry in entries for secure in entry.security.macs.values()
+        (entry.vlan_of(secure), secure.mac, secure, entry)
+        for entry in entries
+        for secure in entry.security.macs.values()
     ]
     out = [_ADDRESSES]
     for vlan, mac, secure, entry in sorted(rows, key=lambda row: row[:2]):
@@ -67,7 +69,7 @@ def _addresses(switch: Switch, entries: list[Interface]) -> str:
             f"{vlan:>4}    {names.dotted(mac)}    {_KIND[secure.kind]:<28}  {names.short(entry.name):<10}"
             f"{_remaining(switch, entry, secure):>4}"
         )
-    return "\n".join([*out, "-" * 77, *_totals(switch)])
+    return "\n".join([*out, "-" * 79, *_totals(switch)])
 
 
 def _remaining(switch: Switch, entry: Interface, secure: SecureMac) -> str:
@@ -138,8 +140,8 @@ def _guard_rows(switch: Switch, entry: Interface) -> list[str]:
         for b in switch.running.bindings
         if b.interface == entry.name
     ]
-    deny = f"{head}{'active':<11}  {'deny-all':<15}  {'deny-all' if kind == 'ip-mac' else '':<17}  {entry.access_vlan:<4}"
-    return rows or [deny]
+    mac = "deny-all" if kind == "ip-mac" else ""
+    return rows or [f"{head}{'active':<11}  {'deny-all':<15}  {mac:<17}  {entry.access_vlan:<4}"]
 
 
 def show_snooping(call: ExecCall) -> str:

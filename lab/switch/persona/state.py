@@ -142,7 +142,7 @@ class Switch:
         self._told[entry.port] = told
 
     def admission(self, entry: Interface) -> Admission:
-        """Say which frames a port admits: its secure addresses, its IP source guard pairs, nothing in a missing VLAN."""
+        """Say which frames a port admits: secure addresses, IP source guard pairs, nothing in a missing VLAN."""
         if not entry.trunk and entry.access_vlan not in self.running.vlans:
             return Admission(macs=frozenset())
         macs = frozenset(entry.security.macs) if entry.security.enabled else None
@@ -189,6 +189,8 @@ class Switch:
 
     def poll_links(self) -> None:
         """Notice links that came and went, with the log lines, events and flushed addresses that follow."""
+        if self.booting:
+            return
         now = self.links()
         before, self._links = self._links, now
         for name, up in now.items():
@@ -200,8 +202,12 @@ class Switch:
             if not up:
                 forget_dynamic(entry)
                 self._program(entry)
-            self.log(f"%LINK-3-UPDOWN: Interface {name}, changed state to {word}")
-            self.log(f"%LINEPROTO-5-UPDOWN: Line protocol on Interface {name}, changed state to {word}")
+            lines = [
+                f"%LINK-3-UPDOWN: Interface {name}, changed state to {word}",
+                f"%LINEPROTO-5-UPDOWN: Line protocol on Interface {name}, changed state to {word}",
+            ]
+            for line in lines if up else reversed(lines):
+                self.log(line)
             self.event("linkUp" if up else "linkDown", entry)
 
     # -- messages -----------------------------------------------------------------------------------------------

@@ -1,0 +1,158 @@
+"""`portseal lab run`: the main job, step by step, in front of the user. What is shown is what the commands really did.
+
+Every "does not arrive" has a control: the same frame, from the same place, arrived before the binding; and at the time
+itself a frame that is allowed arrives by the same way, so that silence is the switch's and not the lab's.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+
+from lab.api import Lab
+from policies.texts import Text, render, t
+
+#: Seconds within which a frame that may arrive has arrived.
+PATIENCE_S = 10.0
+#: The bound port into which the rogue is plugged, and whose cable it is.
+VICTIM = ("term1", "sw2", "GigabitEthernet1/0/11")
+CLONED = "cam05"
+
+
+@dataclass(slots=True)
+class Demo:
+    """One run of the main job on a lab that is up; `proofs` are (what, held) in order."""
+
+    lab: Lab
+    folder: Path
+    language: str
+    proofs: list[tuple[Text, bool]] = field(default_factory=list)
+
+    def run(self) -> bool:
+        """Walk the main job; False when a command failed or a proof did not hold."""
+        steps: Sequence[Callable[[], bool]] = (
+            self._import,
+            self._before,
+            self._seal,
+            self._after,
+            self._judge,
+        )
+        good = all(step() for step in steps)
+        self._summary()
+        return good and all(held for _, held in self.proofs)
+
+    def _import(self) -> bool:
+        self._title(t("The contractor's list and what is really plugged in"))
+        return self._portseal("inventory", "import", str(self.folder / "inventory.csv"), "--yes") and self._portseal(
+            "discover"
+        )
+
+    def _before(self) -> bool:
+        self._title(t("Before: the network as a careless installer left it (the controls)"))
+        self._prove(t("all cameras stream to the recorder"), self._cameras())
+        self._prove(t("the rogue laptop's frame arrives"), self._arrives("rogue"))
+        self._with_rogue_at_victim(
+            lambda: self._prove(t("plugged in place of a terminal, the rogue's frame arrives"), self._arrives("rogue")),
+        )
+        self._with_rogue_at_victim(
+            lambda: self._prove(t("with a camera's MAC on that wrong port, its frame arrives"), self._arrives("rogue")),
+            cloned=True,
+        )
+        return True
+
+    def _seal(self) -> bool:
+        self._title(t("Plan and apply"))
+        return self._portseal("plan", "--no-commands") and self._portseal("apply", "--yes")
+
+    def _after(self) -> bool:
+        self._title(t("After: the same frames again"))
+        self._prove(t("all cameras still stream to the recorder"), self._cameras())
+        self._prove(t("the rogue laptop's frame does not arrive"), not self._arrives("rogue", expected=False))
+        self._with_rogue_at_victim(
+            lambda: self._prove(
+                t("plugged in place of a terminal, the rogue's frame does not arrive"),
+                not self._arrives("rogue", expected=False),
+            ),
+        )
+        self._with_rogue_at_victim(
+            lambda: self._prove(
+                t("with a camera's MAC on that wrong port, its frame does not arrive"),
+                not self._arrives("rogue", expected=False),
+            ),
+            cloned=True,
+        )
+        self._prove(t("the terminal, plugged in again, gets through"), self._arrives(VICTIM[0]))
+        return True
+
+    def _judge(self) -> bool:
+        self._title(t("The verdict, and the ledger"))
+        return (
+            self._portseal("check")
+            and self._portseal("plan", "--no-commands")
+            and self._portseal("audit", "log", "--limit", "8")
+            and self._portseal("audit", "verify")
+        )
+
+    def _cameras(self) -> bool:
+        recorder = self.lab.recorder()
+        names = [host.name for host in self.lab.site.hosts if host.role == "camera"]
+        return all(recorder.await_stream(name, 3, PATIENCE_S) for name in names)
+
+    def _arrives(self, host: str, *, expected: bool = True) -> bool:
+        """Send a marked frame and see whether it arrives; one that should not is asked for after one that must."""
+        recorder = self.lab.recorder()
+        marker = self.lab.host(host).send_frame()
+        if expected:
+            return recorder.seen(marker, PATIENCE_S)
+        control = self.lab.host("srv1").send_frame()
+        if not recorder.seen(control, PATIENCE_S):
+            return True  # the lab itself is silent: nothing is proved
+        return recorder.seen(marker, 1.0)
+
+    def _with_rogue_at_victim(self, act: Callable[[], None], *, cloned: bool = False) -> None:
+        home = self.lab.plugged()["rogue"]
+        self.lab.unplug(VICTIM[0])
+        self.lab.replug("rogue", VICTIM[1], VICTIM[2])
+        if cloned:
+            self.lab.spoof("rogue", self.lab.site.host[CLONED].mac)
+        try:
+            act()
+        finally:
+            if cloned:
+                self.lab.spoof("rogue", None)
+            self.lab.replug("rogue", home.switch, home.interface)
+            self.lab.replug(*VICTIM)
+
+    def _portseal(self, *arguments: str) -> bool:
+        shown = " ".join(["portseal", *arguments]).replace(str(self.folder), "SITE")
+        click.echo(click.style(f"$ {shown}", bold=True))
+        environment = {**os.environ, "PORTSEAL_SITE": str(self.folder), "PORTSEAL_LANG": self.language}
+        program = Path(sys.executable).with_name("portseal")
+        done = subprocess.run([str(program), *arguments], env=environment, check=False)
+        if done.returncode:
+            self._say(t("the command ended with exit code {code}", code=done.returncode))
+        return done.returncode == 0
+
+    def _prove(self, what: Text, held: bool) -> None:
+        self.proofs.append((what, held))
+        mark = click.style("✓", fg="green") if held else click.style("✗", fg="red")
+        click.echo(f"  {mark} {render(what, self.language)}")
+
+    def _title(self, text: Text) -> None:
+        click.echo("\n" + click.style(f"== {render(text, self.language)}", fg="cyan", bold=True))
+
+    def _summary(self) -> None:
+        held = sum(1 for _, each in self.proofs if each)
+        self._title(t("{held} of {total} proofs held", held=held, total=len(self.proofs)))
+        for what, each in self.proofs:
+            if not each:
+                self._say(t("did not hold: {what}", what=what))
+
+    def _say(self, text: Text) -> None:
+        click.echo(render(text, self.language))
