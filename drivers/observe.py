@@ -9,6 +9,7 @@ from datetime import datetime
 
 from drivers.dialect import Dialect, Fact, Read
 from drivers.parse import Row
+from drivers.redact import blank_secrets
 from policies.errors import InputError
 from policies.model import (
     IpBinding,
@@ -77,20 +78,6 @@ def observe(
         version=facts.first("version", Fact.VERSION, Fact.SYSTEM),
         oddities=tuple(oddities),
     )
-
-
-def blank_secrets(dialect: Dialect, line: str) -> str:
-    """Replace in `line` what the dialect calls secret (group 1 of its regexes), so that it can be shown."""
-    for pattern in dialect.secrets:
-        line = re.sub(pattern, _blank, line)
-    return line
-
-
-def _blank(match: re.Match[str]) -> str:
-    if match.lastindex is None or match[1] is None:
-        return match[0]
-    start, end = match.start(1) - match.start(), match.end(1) - match.start()
-    return match[0][:start] + "<secret>" + match[0][end:]
 
 
 class _Facts:
@@ -209,6 +196,7 @@ class _Facts:
         return frozenset(SecureMac(mac, vlan, sticky) for (mac, vlan), sticky in found.items())
 
     def _ip_bindings(self, name: str, access_vlan: int | None) -> frozenset[IpBinding] | None:
+        """Give the static pairs; where the platform keeps no VLAN with them, they are in the port's own."""
         if Fact.IP_BINDING not in self.rows:
             return None
         rows = [row for row in self.of(Fact.IP_BINDING, name) if row.get("kind", "static") == "static"]

@@ -340,7 +340,7 @@ def _is_echo(line: str, read: Read) -> bool:
 def _on_screen(text: str) -> Iterable[str]:
     """Give the lines as a terminal would show them: what backspaces and carriage returns overwrite is gone."""
     for raw in text.split("\n"):
-        line = raw.rstrip("\r\n\t ")
+        line = raw.rstrip("\r\n\t ").replace("\x03", "^C")  # the mark around banners, which IOS writes both ways
         if not line.isprintable() and _TERMINAL.search(line):
             line = _overwritten(line).rstrip()
         if "ore" in line or "ORE" in line:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
 from drivers.dialect import Dialect
+from drivers.redact import blank_secrets
 from drivers.render import Command, fill
 from drivers.transports import Channel
 from policies.errors import AuthenticationFailed, CommandRejected, DeviceTimeout, EquipmentError, VerifyFailed
@@ -179,9 +180,7 @@ class Session:
 
     def redact(self, text: str) -> str:
         """Blank what the dialect calls secret, in a command or an answer."""
-        for pattern in self.dialect.secrets:
-            text = re.sub(pattern, _blank, text, flags=re.MULTILINE)
-        return text
+        return "\n".join(blank_secrets(self.dialect, line) for line in text.split("\n"))
 
     def _ask(self, command: str, answers: Sequence[tuple[str, str]]) -> str:
         self._send(command)
@@ -264,12 +263,6 @@ def _without_echo(text: str, echo: str) -> tuple[str, bool]:
         else:
             position = 1 if wanted and character == wanted[0] else 0
     return text, not wanted
-
-
-def _blank(match: re.Match[str]) -> str:
-    start, end = match.span(1)
-    whole, offset = match.group(0), match.start(0)
-    return whole[: start - offset] + "<secret>" + whole[end - offset :]
 
 
 def _shown(text: str) -> str:

@@ -123,13 +123,9 @@ class Lab:
                 now[name] = entry
                 cables.plug(self.site.host[name], entry)
                 self._plugged(name, now)
-        for name in self.site.switch:
-            box = self.switch(name)
-            box.stop()
-            box.forget()
         for name in self.site.host:
             self.host(name).stream(True)
-        up.all_at_once([self.switch(name).start for name in self.site.switch])
+        up.all_at_once([self.switch(name).start_afresh for name in self.site.switch])
 
     def status(self) -> dict[str, Any]:
         """Say what every host sent and received so far, as the process that plays them counts."""

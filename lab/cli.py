@@ -2,99 +2,118 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import click
+from click.core import ParameterSource
 
-from policies.texts import LANGUAGES, Text, render, t
+from controller.cli.base import NOT_COMPLIANT, Group, Settings, h, settings
+from policies.texts import t
+
+#: Columns of the two tables of `status`: key of its JSON → heading.
+_SWITCHES = {"name": t("Switch"), "platform": t("Platform"), "host": t("Address")}
+_HOSTS = {
+    "name": t("Host"),
+    "role": t("Role"),
+    "mac": t("MAC"),
+    "ip": t("IP address"),
+    "switch": t("Switch"),
+    "port": t("Port"),
+    "sent": t("Sent"),
+    "recorded": t("Recorded"),
+}
 
 
-@click.group()
+@click.group(
+    cls=Group,
+    help=h("Run a virtual site: three switches with a real data plane, cables, and hosts that stream. Needs root."),
+)
 def lab() -> None:
-    """Run the virtual site: real switches' software, real frames, hosts that stream."""
+    """See the help text."""
 
 
-def _asked(name: str, value: Any = None) -> Any:
-    """Give an option's value: as given here, else as given before the verb (`portseal --json lab status`)."""
-    context: click.Context | None = click.get_current_context()
-    while context is not None and value in (None, False):
-        value = context.params.get(name) or getattr(context.obj, name, None)
-        context = context.parent
-    return value
-
-
-def _say(text: Text) -> None:
-    language = _asked("lang")
-    click.echo(render(text, language if language in LANGUAGES else "en"))
-
-
-@lab.command()
-@click.option("--site", type=click.Path(path_type=Path, file_okay=False), help="Also write a site folder for the lab.")
-@click.option("--lang", type=click.Choice(LANGUAGES), help="Language of messages.")
-def up(site: Path | None, lang: str | None) -> None:  # noqa: ARG001 - read by _asked
-    """Bring the site up: three switches, their cables and about twenty hosts.
-
-    Needs root and Open vSwitch. A lab that already runs is left alone.
-
-    Example: portseal lab up --site demo
-    """
+@lab.command(
+    help=h(
+        "Bring the virtual site up; one that already runs is left alone. With --site, also write a site folder for it"
+        " (site.toml, inventory.csv, passwords), or refresh the one that is there."
+    )
+)
+@click.pass_context
+def up(context: click.Context) -> int:
+    """See the help text."""
     from lab.api import Lab
     from lab.folder import earlier_secrets, write_site
     from lab.up import up as bring_up
 
-    folder = _asked("site", site)
+    chosen = settings(context)
+    folder = _folder(context, chosen)
     secrets, host_keys = earlier_secrets(folder) if folder else ({}, None)
+    chosen.note(t("starting the virtual site"))
     started = bring_up(secrets=secrets, host_keys=host_keys)
     here = Lab()
     if folder:
         write_site(folder, [here.switch(name) for name in here.site.switch], here.client_key)
-    if not started:
-        _say(t("the lab is already up; 'portseal lab down' removes it"))
+    if chosen.json:
+        chosen.give({"up": True, "started": started, "site": str(folder) if folder else None})
+    counts = {"switches": len(here.site.switches), "hosts": len(here.site.hosts)}
+    if started:
+        chosen.say(t("The lab is up: {switches} switches, {hosts} hosts.", **counts))
     else:
-        counts = {"switches": len(here.site.switches), "hosts": len(here.site.hosts)}
-        _say(t("the lab is up: {switches} switches, {hosts} hosts", **counts))
+        chosen.say(t("The lab is already up; 'portseal lab down' removes it."))
     if folder:
-        _say(t("its site folder is {folder}", folder=folder))
+        chosen.say(t("Its site folder is {folder}.", folder=folder.resolve()))
+    return 0
 
 
-@lab.command()
-@click.option("--lang", type=click.Choice(LANGUAGES), help="Language of messages.")
-def down(lang: str | None) -> None:  # noqa: ARG001 - read by _asked
-    """Remove the site, also one that was killed half-way; nothing of it is left.
-
-    Example: portseal lab down
-    """
+@lab.command(help=h("Remove the virtual site, also one that was killed half-way; nothing of it is left."))
+@click.pass_context
+def down(context: click.Context) -> int:
+    """See the help text."""
     from lab.api import Lab
 
+    chosen = settings(context)
     removed = Lab().down()
-    _say(t("the lab is down; nothing of it is left") if removed else t("there is no lab on this machine"))
+    if chosen.json:
+        chosen.give({"up": False, "removed": removed})
+    elif removed:
+        chosen.say(t("The lab is down; nothing of it is left."))
+    else:
+        chosen.say(t("There is no lab on this machine."))
+    return 0
 
 
-@lab.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--lang", type=click.Choice(LANGUAGES), help="Language of messages.")
+@lab.command(
+    help=h(
+        "Say what runs, where every host is plugged in, and what of its stream the recorder has. Exit code 1 when the"
+        " lab is not up or a part of it does not run."
+    )
+)
 @click.pass_context
-def status(context: click.Context, as_json: bool, lang: str | None) -> None:  # noqa: ARG001 - read by _asked
-    """Say what runs and what arrives at the recorder; exit code 1 when the lab is not up or not well.
-
-    Example: portseal lab status --json
-    """
+def status(context: click.Context) -> int:
+    """See the help text."""
     from lab.status import status as ask_status
 
+    chosen = settings(context)
     told = ask_status()
-    if _asked("as_json", as_json) or _asked("json"):
-        click.echo(json.dumps(told, ensure_ascii=False, indent=1))
+    if chosen.json:
+        chosen.give(told)
     elif not told["up"]:
-        _say(t("the lab is not up"))
+        chosen.say(t("The lab is not up; 'portseal lab up' starts it."))
     else:
-        for switch in told["switches"]:
-            click.echo(f"{switch['name']:6} {switch['platform']:12} {switch['host']}")
-        for host in told["hosts"]:
-            where = f"{host['switch']} {host['port']}" if host["switch"] else "-"
-            counts = f"{host['sent']:7} → {host['recorded']:7}"
-            click.echo(f"{host['name']:6} {host['mac']} {host['ip']:16} {where:28} {counts}")
+        chosen.table(list(_SWITCHES.values()), [[row[name] for name in _SWITCHES] for row in told["switches"]])
+        chosen.table(list(_HOSTS.values()), [[row[name] for name in _HOSTS] for row in told["hosts"]])
         if told["problems"]:
-            _say(t("not running: {names}", names=", ".join(told["problems"])))
-    context.exit(0 if told["up"] and not told["problems"] else 1)
+            chosen.say(t("Not running: {names}.", names=", ".join(told["problems"])))
+    return 0 if told["up"] and not told["problems"] else NOT_COMPLIANT
+
+
+def _folder(context: click.Context, chosen: Settings) -> Path | None:
+    """Give the site folder to write: the one named on the command line, else the present one if it is a lab's."""
+    from lab.folder import of_the_lab
+
+    here: click.Context | None = context
+    while here is not None:
+        if here.get_parameter_source("site") is ParameterSource.COMMANDLINE:
+            return chosen.site
+        here = here.parent
+    return chosen.site if of_the_lab(chosen.site) else None

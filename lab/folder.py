@@ -27,13 +27,21 @@ _ROLES = {"camera": "摄像机", "recorder": "录像机", "server": "服务器",
 _COLUMNS = ("设备名称", "类型", "MAC地址", "IP地址", "位置", "交换机", "端口", "VLAN")
 
 
+def of_the_lab(folder: Path) -> bool:
+    """Tell whether `folder` is a site folder that this module wrote."""
+    try:
+        return (folder / "site.toml").read_text("utf-8", "replace").startswith(HEADER)
+    except OSError:
+        return False
+
+
 def earlier_secrets(folder: Path) -> tuple[dict[str, SwitchSecrets], Path | None]:
     """Give what an earlier lab left in the site folder: secrets by switch, and the folder with its host keys.
 
     Raises ConfigError when `folder` holds a site that is not the lab's.
     """
     declared = folder / "site.toml"
-    if declared.exists() and not declared.read_text("utf-8", "replace").startswith(HEADER):
+    if declared.exists() and not of_the_lab(folder):
         raise ConfigError(
             t("this folder holds another site."), where=str(declared), next_step=t("give a new folder with --site")
         )

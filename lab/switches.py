@@ -49,7 +49,7 @@ class SwitchBox:
     @property
     def host_key(self) -> Path:
         """Its SSH host key (private part)."""
-        return self.folder / ("etc/ssh/ssh_host_ed25519_key" if self.spec.bare else "host_key")
+        return self.folder / ("etc/ssh/ssh_host_ed25519_key" if self.spec.bare else "startup.hostkey")
 
     def start(self) -> None:
         """Power it on and return when it takes logins; EquipmentError if it does not come up."""
@@ -81,6 +81,12 @@ class SwitchBox:
         self.stop()
         if not self.spec.bare:
             shutil.rmtree(self.daemons.rundir, ignore_errors=True)
+        self.start()
+
+    def start_afresh(self) -> None:
+        """Cut the power, forget what was saved, and start as the installer left it."""
+        self.stop()
+        self.forget()
         self.start()
 
     def forget(self) -> None:
@@ -144,7 +150,6 @@ def persona_config(box: SwitchBox) -> dict[str, Any]:
         "initial": cisco_initial(spec, box.site),
         "trap_target": f"{CONTROLLER}:162",
         "state": str(folder / "startup.json"),
-        "host_key": str(box.host_key),
         "ready": str(folder / "ready"),
         "control": str(folder / "control.sock"),
     }
@@ -164,7 +169,7 @@ def neighbours(spec: SwitchSpec, site: SiteSpec) -> dict[str, dict[str, str]]:
 def cisco_initial(spec: SwitchSpec, site: SiteSpec) -> str:
     """Write the configuration that a careless installer left: every port an open access port of the face VLAN."""
     uplinks = site.uplink_ports(spec.name)
-    lines = [f"hostname {spec.name}", f"vlan {FACE_VLAN}", " name face", "!"]
+    lines = [f"hostname {spec.name}", f"vlan {FACE_VLAN}", " name face", "!", "lldp run", "!"]
     for port in spec.ports:
         lines.append(f"interface {port}")
         if port in uplinks:

@@ -12,7 +12,8 @@ from controller.cli.subjects import binding_json
 from controller.context import Context
 from controller.inventory.build import ImportResult, build_import
 from controller.inventory.preview import Placed, Preview, Sighting, preview
-from controller.inventory.rows import SheetRow
+from controller.inventory.rows import MAX_BYTES, SheetRow, too_large
+from controller.inventory.sheet import read_bytes
 from controller.store import inventory
 from controller.store.observations import observations
 from policies.errors import InputError
@@ -77,9 +78,43 @@ class Proposal:
         }
 
 
-def propose(site: Context, file: Path, rows: Sequence[SheetRow]) -> Proposal:
-    """Hold a list against the wire (the latest readings) and the present inventory; raises InputError."""
-    result = build_import(rows, site.site)
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A list as it was read, once: its file name, the SHA-256 of its bytes, its rows."""
+
+    file: str
+    sha256: str
+    rows: tuple[SheetRow, ...]
+
+
+def load(file: Path, sheet: str | None) -> Listed:
+    """Read a list, or one sheet of it; raises InputError for what cannot be read as one."""
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise InputError(
+            t("the file cannot be read ({cause})", cause=error.strerror or ""),
+            where=str(file),
+            next_step=t("check the path and that you may read it"),
+        ) from None
+    if len(content) > MAX_BYTES:
+        raise too_large(file.name)
+    rows = read_bytes(content, file.name)
+    found = rows if sheet is None else tuple(row for row in rows if row.sheet == sheet)
+    if sheet is not None and not found:
+        names = ", ".join(dict.fromkeys(row.sheet for row in rows if row.sheet)) or "-"
+        raise InputError(
+            t("there is no sheet called '{name}' with anything on it", name=sheet),
+            where=file.name,
+            next_step=t("choose one of {names}", names=names),
+        )
+    return Listed(file.name, sha256(content).hexdigest(), found)
+
+
+def propose(site: Context, listed: Listed) -> Proposal:
+    """Hold a list against the wire (the latest readings) and the present inventory."""
+    result = build_import(listed.rows, site.site)
     present = {device.name: device for device in inventory.devices(site.store)}
     bound = {binding.device: binding for binding in inventory.bindings(site.store)}
     coming = {binding.device: binding for binding in result.bindings}
@@ -92,8 +127,8 @@ def propose(site: Context, file: Path, rows: Sequence[SheetRow]) -> Proposal:
     ]
     removed = sorted(present.keys() - {device.name for device in result.devices}) if result.ok else []
     return Proposal(
-        file=file.name,
-        sha256=_digest(file),
+        file=listed.file,
+        sha256=listed.sha256,
         result=result,
         preview=preview(result, observations(site.store), site.site),
         added=tuple(added),
@@ -101,17 +136,6 @@ def propose(site: Context, file: Path, rows: Sequence[SheetRow]) -> Proposal:
         removed=tuple(removed),
         present=len(present),
     )
-
-
-def _digest(file: Path) -> str:
-    try:
-        return sha256(file.read_bytes()).hexdigest()
-    except OSError as error:
-        raise InputError(
-            t("the file cannot be read ({cause})", cause=error.strerror or ""),
-            where=str(file),
-            next_step=t("check the path and that you may read it"),
-        ) from None
 
 
 def show_problems(chosen: Settings, proposal: Proposal) -> None:

@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from controller.cli.base import NOT_COMPLIANT, USAGE, Group, Settings, h, settings
-from policies.errors import InputError, UsageError
+from policies.errors import UsageError
 from policies.texts import t
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from controller.cli.importing import Proposal
     from controller.context import Context
-    from controller.inventory.rows import SheetRow
     from policies.model import Binding, Device
 
 
@@ -39,15 +36,14 @@ def inventory() -> None:
 @click.pass_context
 def import_(context: click.Context, file: Path, dry_run: bool, yes: bool, sheet: str | None) -> int:
     """See the help text."""
-    from controller.cli.importing import propose, show_problems, show_proposal
+    from controller.cli.importing import load, propose, show_problems, show_proposal
     from controller.cli.session import site_context
     from controller.cli.subjects import agree
-    from controller.inventory.sheet import read_sheet
 
     chosen = settings(context)
-    rows = _of_sheet(read_sheet(file), sheet, file)
+    listed = load(file, sheet)
     with site_context(chosen, recovering=False) as site:
-        proposal = propose(site, file, rows)
+        proposal = propose(site, listed)
         if not proposal.result.ok:
             show_problems(chosen, proposal)
             return USAGE
@@ -158,20 +154,6 @@ def export(context: click.Context, file: Path) -> int:
         chosen.give({"file": str(file), "devices": len(devices), "bindings": len(bound)})
     chosen.say(t("{count} devices written to {file}", count=len(devices), file=file))
     return 0
-
-
-def _of_sheet(rows: Sequence[SheetRow], sheet: str | None, file: Path) -> Sequence[SheetRow]:
-    if sheet is None:
-        return rows
-    found = [row for row in rows if row.sheet == sheet]
-    if not found:
-        names = ", ".join(dict.fromkeys(row.sheet for row in rows if row.sheet)) or "-"
-        raise InputError(
-            t("there is no sheet called '{name}' with anything on it", name=sheet),
-            where=file.name,
-            next_step=t("choose one of {names}", names=names),
-        )
-    return found
 
 
 def _replace(site: Context, proposal: Proposal) -> None:

@@ -199,22 +199,27 @@ def _port(cells: Cells, text: str, switch: Switch) -> str | None:
         cells.problem("port", t("the spreadsheet turned the port into the date {text}; format it as text", text=text))
         return None
     declared = set(switch.ports) | {uplink.port for uplink in switch.uplinks} | switch.management_ports
-    port = text
+    try:
+        port = text if text in declared else canonical(text)
+    except InputError as error:
+        cells.problem("port", error.what)
+        return None
+    problem = None
     if port not in declared:
-        try:
-            port = canonical(text)
-        except InputError as error:
-            cells.problem("port", error.what)
-            return None
-    if port not in declared:
-        # "1/0/7" is enough when one port of the switch has these numbers.
-        same = [name for name in declared if _tail(name) == port]
-        port = same[0] if len(same) == 1 else port
-    problem = _port_problem(port, declared, switch)
+        port, problem = _by_numbers(port, switch)
+    problem = problem or _port_problem(port, declared, switch)
     if problem is not None:
         cells.problem("port", problem)
         return None
     return port
+
+
+def _by_numbers(port: str, switch: Switch) -> tuple[str, Text | None]:
+    """Take "1/0/7" for the port for devices that has these numbers, when there is one."""
+    same = [name for name in switch.ports if _tail(name) == port and switch.uplink(name) is None]
+    if len(same) > 1:
+        return port, t("'{port}' may be any of {names}; write the whole name", port=port, names=", ".join(same))
+    return (same[0] if same else port), None
 
 
 def _tail(name: str) -> str:

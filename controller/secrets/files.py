@@ -29,23 +29,12 @@ def read_private(path: Path, where: str = "") -> bytes:
             where=where,
             next_step=t("check that it exists and belongs to the user who runs Portseal"),
         ) from None
-    with os.fdopen(handle, "rb") as file:
-        facts = os.fstat(file.fileno())
-        if not stat.S_ISREG(facts.st_mode):
-            raise ConfigError(
-                t("{path} is not a file", path=path), where=where, next_step=t("name the file that holds the secret")
-            )
-        if facts.st_mode & 0o077:
-            raise ConfigError(
-                t(
-                    "the file {path} is open to other users (mode {mode})",
-                    path=path,
-                    mode=f"{facts.st_mode & 0o777:04o}",
-                ),
-                where=where,
-                next_step=t("run: chmod 600 {path}", path=path),
-            )
-        content = file.read(MAX_PRIVATE + 1)
+    try:
+        _check(os.fstat(handle), path, where)
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            content = file.read(MAX_PRIVATE + 1)
+    finally:
+        os.close(handle)
     if len(content) > MAX_PRIVATE:
         raise ConfigError(
             t("the file {path} is too large for a secret", path=path),
@@ -53,6 +42,20 @@ def read_private(path: Path, where: str = "") -> bytes:
             next_step=t("name the file that holds the secret"),
         )
     return content
+
+
+def _check(facts: os.stat_result, path: Path, where: str) -> None:
+    if not stat.S_ISREG(facts.st_mode):
+        raise ConfigError(
+            t("{path} is not a file", path=path), where=where, next_step=t("name the file that holds the secret")
+        )
+    if facts.st_mode & 0o077:
+        mode = f"{facts.st_mode & 0o777:04o}"
+        raise ConfigError(
+            t("the file {path} is open to other users (mode {mode})", path=path, mode=mode),
+            where=where,
+            next_step=t("run: chmod 600 {path}", path=path),
+        )
 
 
 def write_private(path: Path, content: bytes, *, mode: int = 0o600) -> None:

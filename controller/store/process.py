@@ -37,7 +37,11 @@ class Process:
     @classmethod
     def current(cls) -> Process:
         """Describe the calling process."""
-        pid = os.getpid()
+        return cls.of(os.getpid())
+
+    @classmethod
+    def of(cls, pid: int) -> Process:
+        """Describe a process of this boot and namespace; one that does not run counts as gone."""
         return cls(pid, _start(pid) or 0, _boot(), _namespace())
 
     def gone(self) -> bool:

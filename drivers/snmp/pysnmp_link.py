@@ -94,7 +94,8 @@ class PysnmpLink:
         from pysnmp.proto import rfc1902
 
         asked = [
-            ObjectType(ObjectIdentity(oid), getattr(rfc1902, _TYPES[kind])(value)) for oid, kind, value in assignments
+            ObjectType(ObjectIdentity(oid), getattr(rfc1902, _TYPES[kind])(_octets(value) if kind == "s" else value))
+            for oid, kind, value in assignments
         ]
         indication, status, _index, bindings = await set_cmd(*await self._session(), *asked, lookupMib=False)
         _check(indication, status)
@@ -125,6 +126,11 @@ class PysnmpLink:
 
     async def _stop(self) -> None:
         self._engine.close_dispatcher()
+
+
+def _octets(value: int | str | bytes) -> int | str | bytes:
+    """Write text as UTF-8; pysnmp alone would take Latin-1 only."""
+    return value.encode() if isinstance(value, str) else value
 
 
 def _check(indication: Any, status: Any) -> None:

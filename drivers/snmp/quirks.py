@@ -133,7 +133,7 @@ def huawei_fdb_key(index: Index) -> tuple[str, int] | None:
 def real_ones_first(indices: Collection[int], bridged: Collection[int]) -> list[int]:
     """Order ifIndexes so that, of several interfaces with one name, the bridge port comes first.
 
-    Recording vrp_5720-vrf lists every port of a stack twice, 6…57 and 112…163; only the second ones are bridge ports.
+    Recording vrp_5720-vrf names 52 ports twice, 6…57 and 112…163; of the first ones only one is a bridge port.
     """
     return sorted(indices, key=lambda index: (index not in bridged, index))
 

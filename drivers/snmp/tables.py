@@ -36,11 +36,15 @@ class Interface:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The ports of a switch and how bridge port numbers lead to them."""
+    """The ports of a switch by ifIndex, and how bridge port numbers lead to them.
+
+    `same` leads from an interface with another one's name to that one.
+    """
 
     ports: dict[int, Interface] = field(default_factory=dict)
     base_ports: dict[int, int] = field(default_factory=dict)
     if_indices: frozenset[int] = frozenset()
+    same: dict[int, int] = field(default_factory=dict)
 
     def if_index_at(self, number: int) -> int | None:
         """Give the ifIndex of the bridge port number `number`, None when nothing says it."""
@@ -60,32 +64,43 @@ def layout(tables: Tables, platform: str, notes: Notes) -> Layout:
     bridged = set(base_ports.values())
     indices = {index[0] for index in (*described, *named) if len(index) == 1}
     states = _States(tables, notes)
+    by_name: dict[str, int] = {}
     ports: dict[int, Interface] = {}
-    taken: set[str] = set()
+    same: dict[int, int] = {}
     nameless: list[int] = []
     for index in quirks.real_ones_first(indices, bridged):
         if types.get(index) not in PORT_TYPES and index not in bridged:
             continue
         descr = as_text(described.get((index,)))
-        name = _name(as_text(named.get((index,))), descr, platform, taken)
+        name = _name(as_text(named.get((index,))), descr, platform)
         if name is None:
             nameless.append(index)
+        elif name in by_name:
+            same[index] = by_name[name]
         elif name:
-            taken.add(name)
+            by_name[name] = index
             ports[index] = states.interface(index, name, descr)
+    _tell_names(nameless, same, notes)
+    return Layout(dict(sorted(ports.items())), base_ports, frozenset(indices), same)
+
+
+def _tell_names(nameless: list[int], same: dict[int, int], notes: Notes) -> None:
     if nameless:
-        shown = ", ".join(map(str, nameless[:8]))
+        listed = ", ".join(map(str, sorted(nameless)[:8]))
+        notes.add(t("interfaces without a usable name were left out; their indexes: {indexes}", indexes=listed))
+    if same:
+        listed = ", ".join(map(str, sorted(same)[:8]))
         notes.add(
             t(
-                "{count} interfaces have no name, or another one's, and were left out; their indexes: {indexes}",
-                count=len(nameless),
-                indexes=shown,
+                "{count} interfaces have the name of another one and were read as one port with it; "
+                "their indexes: {indexes}",
+                count=len(same),
+                indexes=listed,
             )
         )
-    return Layout(dict(sorted(ports.items())), base_ports, frozenset(indices))
 
 
-def _name(named: str, described: str, platform: str, taken: set[str]) -> str | None:
+def _name(named: str, described: str, platform: str) -> str | None:
     """Give the canonical name, ifName first; "" for a virtual interface, None when neither name can be used."""
     literal = platform in _LITERAL_NAMES
     for text in (named, described):
@@ -93,10 +108,7 @@ def _name(named: str, described: str, platform: str, taken: set[str]) -> str | N
             name = canonical(text, literal=literal)
         except InputError:
             continue
-        if not literal and parse_interface(text).kind in _VIRTUAL_KINDS:
-            return ""
-        if name not in taken:
-            return name
+        return "" if not literal and parse_interface(text).kind in _VIRTUAL_KINDS else name
     return None
 
 
@@ -139,7 +151,7 @@ def forwarding_of_vlan(tables: Tables, vlan: int, where: Layout, notes: Notes) -
     """Give what a per-VLAN view of BRIDGE-MIB (Cisco) has learned; the view has base ports of its own."""
     base_ports = where.base_ports | numbers(tables, Oid.BASE_PORT_IF_INDEX, notes)
     found: Fdb = {}
-    reader = _FdbReader(Layout(where.ports, base_ports, where.if_indices), found)
+    reader = _FdbReader(Layout(where.ports, base_ports, where.if_indices, where.same), found)
     _bridge(tables, vlan, reader)
     reader.tell(notes)
     return found
@@ -177,7 +189,7 @@ class _FdbReader:
 
     def put(self, mac: str, vlan: int | None, if_index: int, status: int | None) -> None:
         """Put one row at the port with `if_index`; an address of the switch's own VLAN interface is no port's."""
-        interface = self.where.ports.get(if_index)
+        interface = self.where.ports.get(self.where.same.get(if_index, if_index))
         if interface is None:
             if if_index not in self.where.if_indices:
                 self.unknown_ports.add(if_index)

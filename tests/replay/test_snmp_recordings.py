@@ -1,7 +1,7 @@
 """Discovery of real switches' recordings through snmpsim, against an independent reading of the recordings' text.
 
-The recordings are LibreNMS' (GPL-3.0-or-later); they are read in place from the folder in PORTSEAL_FIXTURES. A recording
-holds only what LibreNMS polls, so a table that is missing here proves nothing about the switch.
+The recordings are LibreNMS' (GPL-3.0-or-later); they are read in place from the folder in PORTSEAL_FIXTURES. A
+recording holds only what LibreNMS polls, so a table that is missing here proves nothing about the switch.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -49,7 +50,7 @@ SYSTEM = "1.3.6.1.2.1.1"
 INTERFACES = "1.3.6.1.2.1.2.2.1"
 NAMES = "1.3.6.1.2.1.31.1.1.1"
 BRIDGE = "1.3.6.1.2.1.17"
-VIRTUAL = ("Vl", "VLAN", "Null", "Nu", "Lo", "InLoop", "Blue", "Stack", "Console", "unrouted")
+VIRTUAL = ("Vl", "VLAN", "Null", "Nu", "Lo", "InLoop", "Bl", "Stack", "Console", "unrouted")
 EVERY_RECORDING = pytest.mark.parametrize("name", sorted(PLATFORMS))
 
 
@@ -91,14 +92,15 @@ class Recording:
         return self.numbers(f"{BRIDGE}.1.4.1.2")
 
     def ports(self) -> dict[int, str]:
-        """ifIndex → canonical name of Ethernet, aggregates and bridge ports; of two with one name, the bridge port."""
+        """Canonical name by ifIndex of all ports; of two with one name the bridge port, else the first."""
         types, bridged = self.numbers(f"{INTERFACES}.3"), set(self.base_ports.values())
         named: dict[str, int] = {}
         texts = self.column(f"{INTERFACES}.2") | {i: v for i, v in self.column(f"{NAMES}.1").items() if v}
         for (index,), text in sorted(texts.items()):
             if (types[index] in {6, 117, 161} or index in bridged) and text.strip():
                 name = text.decode()
-                if not name.startswith(VIRTUAL) and (canonical(name) not in named or index in bridged):
+                before = named.get(canonical(name))
+                if not name.startswith(VIRTUAL) and (before is None or (index in bridged and before not in bridged)):
                     named[canonical(name)] = index
         return {index: name for name, index in named.items()}
 
@@ -117,16 +119,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture(scope="session")
-def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The UDP port of an snmpsim with all recordings; the community is the file's stem."""
-    data = folder()
+@contextmanager
+def simulating(data: Path, work: Path, community: str) -> Iterator[int]:
+    """Run snmpsim on the recordings in `data` and give its UDP port; the community is the file's stem."""
     program = Path(sys.executable).with_name("snmpsim-command-responder")
     if not program.is_file():
         pytest.skip("snmpsim is not installed: run 'make test', which installs the development tools")
     if importlib.util.find_spec("pysmi") is None:
         pytest.skip("snmpsim 1.2.2 needs pysmi and does not say so: install pysmi 2 into the environment")
-    work = tmp_path_factory.mktemp("snmpsim")
     port = free_port()
     command = [
         str(program), f"--data-dir={data}", f"--cache-dir={work}", f"--agent-udpv4-endpoint=127.0.0.1:{port}",
@@ -140,7 +140,7 @@ def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
             command, stdout=output, stderr=output, env={**os.environ, "PYTHONWARNINGS": "ignore"}
         )
     try:
-        wait_for(process, port, work / "output")
+        wait_for(process, port, community, work / "output")
         yield port
     finally:
         process.terminate()
@@ -148,9 +148,16 @@ def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def wait_for(process: subprocess.Popen[bytes], port: int, output: Path) -> None:
-    """Wait until the first recording answers; a simulator that ends instead fails with its last words."""
-    access = ResolvedSnmp("127.0.0.1", port, community=min(PLATFORMS), timeout_s=0.5, retries=0)
+@pytest.fixture(scope="session")
+def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The UDP port of an snmpsim with all recordings."""
+    with simulating(folder(), tmp_path_factory.mktemp("snmpsim"), min(PLATFORMS)) as port:
+        yield port
+
+
+def wait_for(process: subprocess.Popen[bytes], port: int, community: str, output: Path) -> None:
+    """Wait until a recording answers; a simulator that ends instead fails with its last words."""
+    access = ResolvedSnmp("127.0.0.1", port, community=community, timeout_s=0.5, retries=0)
     for _attempt in range(240):
         with SnmpSession(access) as session:
             try:
@@ -188,7 +195,7 @@ def test_the_recordings_used_and_missing_are_said(record_property: Callable[[str
     views = {stem for stem in there if "@" in stem}
     used, missing = sorted(there & set(PLATFORMS)), sorted(set(PLATFORMS) - there)
     record_property("recordings", f"{len(used)} used, {len(views)} VLAN views, missing: {missing}")
-    print(f"recordings: {len(used)} used, {len(views)} per-VLAN views, {len(missing)} missing {missing}")
+    print(f"recordings: {len(used)} used, {len(views)} per-VLAN views, {len(missing)} missing {missing}")  # noqa: T201 - shown with -s or -rP
     assert used
     assert there - views <= set(PLATFORMS), "a recording that no test knows"
 
@@ -392,7 +399,7 @@ def test_ciscos_per_vlan_views_are_asked_and_silent_ones_are_said(discovered: Di
         ("ruijie", "learned on no port (port 0)"),
         ("arubaos-cx", "learned on no port (port 0)"),
         ("vrp_s5328c-ei", "cut short"),
-        ("vrp_5720-vrf", "were left out"),
+        ("vrp_5720-vrf", "52 interfaces have the name of another one"),
         ("ios_2960x", "in VLANs that the switch does not have"),
     ],
 )
@@ -440,3 +447,46 @@ def test_a_switch_is_discovered_without_gufo(
     monkeypatch.setitem(sys.modules, "gufo.snmp.sync", None)
     access = ResolvedSnmp("127.0.0.1", simulator, community="yunshan_s5735-v2", max_repetitions=5)
     assert discover_address(access, now=NOW, switch="yunshan_s5735-v2") == expected
+
+
+#: A Cisco switch whose VLAN 10 and VLAN 20 learned one MAC each; view 20 numbers its bridge ports itself.
+VIEWS = {
+    "cisco": """\
+1.3.6.1.2.1.1.1.0|4|Cisco IOS Software, C2960 Software (C2960-LANBASEK9-M), Version 15.0(2)SE
+1.3.6.1.2.1.1.2.0|6|1.3.6.1.4.1.9.1.716
+1.3.6.1.2.1.2.2.1.3.10101|2|6
+1.3.6.1.2.1.2.2.1.3.10102|2|6
+1.3.6.1.2.1.17.1.4.1.2.1|2|10101
+1.3.6.1.2.1.17.4.3.1.2.2.0.0.0.0.1|2|1
+1.3.6.1.2.1.31.1.1.1.1.10101|4|Gi0/1
+1.3.6.1.2.1.31.1.1.1.1.10102|4|Gi0/2
+1.3.6.1.4.1.9.9.46.1.3.1.1.2.1.1|2|1
+1.3.6.1.4.1.9.9.46.1.3.1.1.2.1.10|2|1
+1.3.6.1.4.1.9.9.46.1.3.1.1.2.1.20|2|1
+""",
+    "cisco@10": """\
+1.3.6.1.2.1.17.1.4.1.2.1|2|10101
+1.3.6.1.2.1.17.4.3.1.2.2.0.0.0.0.16|2|1
+""",
+    "cisco@20": """\
+1.3.6.1.2.1.17.1.4.1.2.2|2|10102
+1.3.6.1.2.1.17.4.3.1.2.2.0.0.0.0.32|2|2
+""",
+}
+
+
+def test_what_each_vlan_of_a_cisco_switch_learned_is_put_together(tmp_path: Path) -> None:
+    data, work = tmp_path / "data", tmp_path / "work"
+    data.mkdir()
+    work.mkdir()
+    for name, text in VIEWS.items():
+        (data / f"{name}.snmprec").write_text(text)
+    with simulating(data, work, "cisco") as port:
+        observed = discover_address(ResolvedSnmp("127.0.0.1", port, community="cisco", timeout_s=1.0), now=NOW)
+    assert observed.ports["GigabitEthernet0/1"].learned == {
+        Learned("02:00:00:00:00:01", 1),
+        Learned("02:00:00:00:00:10", 10),
+    }
+    assert observed.ports["GigabitEthernet0/2"].learned == {Learned("02:00:00:00:00:20", 20)}
+    assert observed.oddities == ()
+    assert observed.switch == f"127.0.0.1:{port}"

@@ -1,6 +1,7 @@
 """Canonical JSON: RFC 8785's rules for the types that entries hold, and nothing else gets through."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,7 @@ VALUES = st.recursive(
 )
 
 
-def test_keys_sort_by_utf16_units_as_in_the_rfc_example():
+def test_keys_sort_by_utf16_units_as_in_the_rfc_example() -> None:
     # RFC 8785, section 3.2.3: the surrogate pair of the emoji sorts before U+FB33, although its code point is higher.
     value = {
         "\u20ac": "Euro Sign", "\r": "Carriage Return", "\ufb33": "Hebrew Letter Dalet With Dagesh", "1": "One",
@@ -36,41 +37,41 @@ def test_keys_sort_by_utf16_units_as_in_the_rfc_example():
     assert canonical.decode(canonical.encode(value)) == value
 
 
-def test_strings_are_escaped_as_in_the_rfc_example():
+def test_strings_are_escaped_as_in_the_rfc_example() -> None:
     # RFC 8785, section 3.2.2.2.
     value = '\u20ac$\u000f\nA\'B"\\\\"/'
     assert canonical.encode(value) == b'"\xe2\x82\xac$\\u000f\\nA\'B\\"\\\\\\\\\\"/"'
 
 
-def test_short_escapes_are_used_and_delete_is_literal():
+def test_short_escapes_are_used_and_delete_is_literal() -> None:
     assert canonical.encode("\b\t\n\f\r\x7f\x1f") == b'"\\b\\t\\n\\f\\r\x7f\\u001f"'
 
 
 @given(VALUES)
-def test_every_value_survives_a_round_trip_in_one_form(value):
+def test_every_value_survives_a_round_trip_in_one_form(value: Any) -> None:
     data = canonical.encode(value)
     assert canonical.decode(data) == value
     assert canonical.encode(canonical.decode(data)) == data
 
 
 @given(st.dictionaries(TEXT, SAFE, min_size=2, max_size=6))
-def test_insertion_order_does_not_matter(value):
+def test_insertion_order_does_not_matter(value: Any) -> None:
     assert canonical.encode(dict(reversed(value.items()))) == canonical.encode(value)
 
 
 @pytest.mark.parametrize("value", [1.0, {"a": [0.5]}, float("nan"), b"x", {1: 2}, {"a": {None: 1}}, {1, 2}, object()])
-def test_types_without_a_canonical_form_are_refused(value):
+def test_types_without_a_canonical_form_are_refused(value: Any) -> None:
     with pytest.raises(TypeError):
         canonical.encode(value)
 
 
 @pytest.mark.parametrize("value", [2**53, -(2**53), "\ud800", {"\udfff": 1}])
-def test_values_without_a_safe_form_are_refused(value):
+def test_values_without_a_safe_form_are_refused(value: Any) -> None:
     with pytest.raises(ValueError):
         canonical.encode(value)
 
 
-def test_endless_nesting_is_refused_when_written_and_when_read():
+def test_endless_nesting_is_refused_when_written_and_when_read() -> None:
     value: list[object] = []
     for _ in range(100):
         value = [value]
@@ -87,13 +88,13 @@ def test_endless_nesting_is_refused_when_written_and_when_read():
         b'"\\/"', b'"\\u001F"', b"", b"\xff", b"tru", b'{"a":1} ', b"\xef\xbb\xbf1", b'"\\ud800"', b"9" * 5000,
     ],
 )  # fmt: skip
-def test_bytes_in_any_other_form_are_refused(data):
+def test_bytes_in_any_other_form_are_refused(data: bytes) -> None:
     with pytest.raises(InputError):
         canonical.decode(data, "entry 7")
 
 
 @given(st.binary(max_size=40))
-def test_noise_raises_the_one_error_or_is_canonical(data):
+def test_noise_raises_the_one_error_or_is_canonical(data: bytes) -> None:
     try:
         value = canonical.decode(data)
     except InputError:

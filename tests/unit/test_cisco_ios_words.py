@@ -9,7 +9,7 @@ import pytest
 
 from drivers.dialects import dialect
 from drivers.dialects.cisco_ios.secrets import SECRETS
-from drivers.observe import blank_secrets
+from drivers.redact import blank_secrets
 
 CISCO = dialect("cisco_ios")
 WITH_SECRETS = replace(CISCO, secrets=SECRETS)

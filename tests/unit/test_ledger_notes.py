@@ -1,6 +1,7 @@
 """Signed notes and keys: other people's notes open, damaged ones never do."""
 
 import base64
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -22,7 +23,7 @@ GO_NOTE = (
 )
 
 
-def test_a_note_signed_by_another_implementation_opens():
+def test_a_note_signed_by_another_implementation_opens() -> None:
     name, raw = notes.named_key(GO_VKEY)
     key = notes.NamedKey(name, PublicKey(raw))
     assert str(key) == GO_VKEY
@@ -31,12 +32,12 @@ def test_a_note_signed_by_another_implementation_opens():
     assert signed_by == ("PeterNeumann",)
 
 
-def test_a_checkpoint_has_the_published_form_and_comes_back():
+def test_a_checkpoint_has_the_published_form_and_comes_back() -> None:
     assert CHECKPOINT.text() == f"浦东一号\n7\n{base64.b64encode(bytes(range(32))).decode()}\n"
     assert notes.open_checkpoint(NOTE, NAMED) == CHECKPOINT
 
 
-def test_signatures_of_unknown_keys_are_skipped_and_extension_lines_allowed():
+def test_signatures_of_unknown_keys_are_skipped_and_extension_lines_allowed() -> None:
     other = SigningKey.generate()
     text = CHECKPOINT.text() + "an extension line\n"
     theirs = notes.sign_note(text, "witness", other).rsplit("\n\n", 1)[1]
@@ -45,13 +46,13 @@ def test_signatures_of_unknown_keys_are_skipped_and_extension_lines_allowed():
     assert notes.open_note(note, [NAMED, notes.NamedKey("witness", other.public)])[1] == ("浦东一号", "witness")
 
 
-def test_a_key_of_the_same_name_but_other_bytes_does_not_open_it():
+def test_a_key_of_the_same_name_but_other_bytes_does_not_open_it() -> None:
     with pytest.raises(InputError, match="no known key"):
         notes.open_checkpoint(NOTE, notes.NamedKey("浦东一号", SigningKey.generate().public))
 
 
 @given(st.integers(0, len(NOTE) - 1), st.characters(exclude_categories=("Cs",)))
-def test_one_changed_character_never_opens(position, char):
+def test_one_changed_character_never_opens(position: int, char: str) -> None:
     damaged = NOTE[:position] + char + NOTE[position + 1 :]
     if damaged == NOTE:
         return
@@ -60,7 +61,7 @@ def test_one_changed_character_never_opens(position, char):
 
 
 @given(st.text(max_size=80))
-def test_noise_raises_the_one_error(noise):
+def test_noise_raises_the_one_error(noise: Any) -> None:
     for text in (noise, noise + "\n\n— a " + noise + "\n"):
         with pytest.raises(InputError):
             notes.open_note(text, [NAMED])
@@ -71,18 +72,18 @@ def test_noise_raises_the_one_error(noise):
 @pytest.mark.parametrize(
     "text", ["", "a\n1\n", "a\n01\nAAAA\n", "a\n-1\nAAAA\n", "\n1\nAAAA\n", "a\n1\nAAAA\n", "a\n1\nx"]
 )
-def test_texts_that_are_no_checkpoint_are_refused(text):
+def test_texts_that_are_no_checkpoint_are_refused(text: str) -> None:
     with pytest.raises(InputError):
         notes.parse_checkpoint(text)
 
 
 @pytest.mark.parametrize("text", ["no newline", "tab\t\n", "\x7f\n", "\ud800\n"])
-def test_texts_that_are_no_note_are_not_signed(text):
+def test_texts_that_are_no_note_are_not_signed(text: str) -> None:
     with pytest.raises(InputError):
         notes.sign_note(text, "a", KEY)
 
 
-def test_names_that_the_format_forbids_are_changed_or_refused():
+def test_names_that_the_format_forbids_are_changed_or_refused() -> None:
     assert notes.key_name("Site A + B") == "Site-A-B"
     with pytest.raises(InputError):
         notes.sign_note("x\n", "a b", KEY)
@@ -92,7 +93,7 @@ def test_names_that_the_format_forbids_are_changed_or_refused():
         notes.Checkpoint("a\nb", 1, bytes(32)).text()
 
 
-def test_too_long_or_too_often_signed_notes_are_refused():
+def test_too_long_or_too_often_signed_notes_are_refused() -> None:
     with pytest.raises(InputError, match="too long"):
         notes.split_note("x" * 1_000_001)
     line = NOTE.rsplit("\n\n", 1)[1]
@@ -100,7 +101,7 @@ def test_too_long_or_too_often_signed_notes_are_refused():
         notes.split_note(NOTE + line * 100)
 
 
-def test_keys_survive_pem_and_keep_to_themselves():
+def test_keys_survive_pem_and_keep_to_themselves() -> None:
     again = SigningKey.from_pem(KEY.to_pem())
     assert again.public == KEY.public == PublicKey.from_pem(KEY.public.to_pem())
     assert hash(again.public) == hash(KEY.public)
@@ -118,18 +119,18 @@ def test_keys_survive_pem_and_keep_to_themselves():
 
 
 @pytest.mark.parametrize("pem", [b"", b"no pem", KEY.public.to_pem()])
-def test_what_is_no_private_key_is_refused_with_its_place(pem):
+def test_what_is_no_private_key_is_refused_with_its_place(pem: bytes) -> None:
     with pytest.raises(ConfigError, match="ledger.key"):
         SigningKey.from_pem(pem, "keys/ledger.key")
 
 
 @pytest.mark.parametrize("pem", [b"", b"no pem", KEY.to_pem()])
-def test_what_is_no_public_key_is_refused_with_its_place(pem):
+def test_what_is_no_public_key_is_refused_with_its_place(pem: bytes) -> None:
     with pytest.raises(ConfigError, match="ledger.pub"):
         PublicKey.from_pem(pem, "keys/ledger.pub")
 
 
-def test_keys_of_the_wrong_length_or_kind_are_refused():
+def test_keys_of_the_wrong_length_or_kind_are_refused() -> None:
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 

@@ -23,7 +23,7 @@ ROOTS = [
 ]
 
 
-def plain_root(leaves):
+def plain_root(leaves: list[bytes]) -> bytes:
     """MTH of RFC 9162, 2.1.1, word by word."""
     if not leaves:
         return merkle.EMPTY_ROOT
@@ -35,7 +35,7 @@ def plain_root(leaves):
     return node_hash(plain_root(leaves[:k]), plain_root(leaves[k:]))
 
 
-def leaves_of(count):
+def leaves_of(count: int) -> list[bytes]:
     return [leaf_hash(str(i).encode()) for i in range(count)]
 
 
@@ -43,17 +43,17 @@ SIZES = st.integers(1, 70)
 
 
 @pytest.mark.parametrize("size", range(1, 9))
-def test_known_roots_are_reached(size):
+def test_known_roots_are_reached(size: int) -> None:
     leaves = [leaf_hash(bytes.fromhex(text)) for text in INPUTS[:size]]
     assert merkle.tree_hash(leaves).hex() == ROOTS[size - 1]
 
 
-def test_the_empty_tree_has_the_hash_of_nothing():
+def test_the_empty_tree_has_the_hash_of_nothing() -> None:
     assert Frontier().root().hex() == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     assert merkle.tree_hash([]) == merkle.EMPTY_ROOT
 
 
-def test_a_known_inclusion_proof_is_given_and_verified():
+def test_a_known_inclusion_proof_is_given_and_verified() -> None:
     leaves = [leaf_hash(bytes.fromhex(text)) for text in INPUTS]
     proof = merkle.inclusion_proof(leaves, 0, 8)
     assert [step.hex() for step in proof] == [
@@ -65,7 +65,7 @@ def test_a_known_inclusion_proof_is_given_and_verified():
 
 
 @given(st.integers(0, 300))
-def test_the_frontier_agrees_with_the_recursive_definition(size):
+def test_the_frontier_agrees_with_the_recursive_definition(size: int) -> None:
     leaves = leaves_of(size)
     frontier = Frontier()
     for leaf in leaves:
@@ -78,13 +78,13 @@ def test_the_frontier_agrees_with_the_recursive_definition(size):
 
 
 @pytest.mark.parametrize(("size", "dumped"), [(1, b""), (3, bytes(32)), (0, bytes(32)), (-1, b""), (1, bytes(31))])
-def test_a_frontier_of_the_wrong_length_is_refused(size, dumped):
+def test_a_frontier_of_the_wrong_length_is_refused(size: int, dumped: bytes) -> None:
     with pytest.raises(ValueError):
         Frontier.load(size, dumped)
 
 
 @given(SIZES, st.data())
-def test_every_inclusion_proof_verifies_and_one_flipped_bit_breaks_it(size, data):
+def test_every_inclusion_proof_verifies_and_one_flipped_bit_breaks_it(size: int, data: st.DataObject) -> None:
     leaves = leaves_of(size)
     index = data.draw(st.integers(0, size - 1))
     proof, root = merkle.inclusion_proof(leaves, index), plain_root(leaves)
@@ -100,7 +100,7 @@ def test_every_inclusion_proof_verifies_and_one_flipped_bit_breaks_it(size, data
 
 
 @given(SIZES, st.data())
-def test_every_consistency_proof_verifies_and_one_flipped_bit_breaks_it(new, data):
+def test_every_consistency_proof_verifies_and_one_flipped_bit_breaks_it(new: int, data: st.DataObject) -> None:
     old = data.draw(st.integers(0, new))
     leaves = leaves_of(new)
     roots = plain_root(leaves[:old]), plain_root(leaves)
@@ -118,7 +118,7 @@ def test_every_consistency_proof_verifies_and_one_flipped_bit_breaks_it(new, dat
 
 
 @given(st.integers(2, 60), st.data())
-def test_a_rewritten_history_has_no_consistency_proof(new, data):
+def test_a_rewritten_history_has_no_consistency_proof(new: int, data: st.DataObject) -> None:
     old = data.draw(st.integers(1, new - 1))
     changed = data.draw(st.integers(0, old - 1))
     leaves = leaves_of(new)
@@ -129,29 +129,29 @@ def test_a_rewritten_history_has_no_consistency_proof(new, data):
 
 
 @given(st.integers(-3, 9), st.integers(-3, 9), st.lists(st.binary(max_size=33), max_size=5))
-def test_noise_never_verifies_and_never_raises(old, new, proof):
+def test_noise_never_verifies_and_never_raises(old: int, new: int, proof: list[bytes]) -> None:
     assert merkle.verify_inclusion(bytes(32), old, new, proof, b"no root") is False
     if old != 0 and old != new:
         assert merkle.verify_consistency((old, new), (b"a", b"b"), proof) is False
 
 
 @pytest.mark.parametrize(("index", "size"), [(-1, 3), (3, 3), (0, 0)])
-def test_proofs_of_leaves_that_are_not_there_are_refused(index, size):
+def test_proofs_of_leaves_that_are_not_there_are_refused(index: int, size: int) -> None:
     with pytest.raises(ValueError):
         merkle.inclusion_ranges(index, size)
 
 
 @pytest.mark.parametrize(("old", "new"), [(-1, 3), (4, 3)])
-def test_proofs_of_a_log_that_got_shorter_are_refused(old, new):
+def test_proofs_of_a_log_that_got_shorter_are_refused(old: int, new: int) -> None:
     with pytest.raises(ValueError):
         merkle.consistency_ranges(old, new)
 
 
-def test_a_proof_beyond_the_leaves_at_hand_is_refused():
+def test_a_proof_beyond_the_leaves_at_hand_is_refused() -> None:
     with pytest.raises(ValueError):
         merkle.inclusion_proof(leaves_of(3), 0, 8)
 
 
-def flip(value, data):
+def flip(value: bytes, data: st.DataObject) -> bytes:
     bit = data.draw(st.integers(0, len(value) * 8 - 1))
     return bytes(byte ^ (1 << bit % 8 if i == bit // 8 else 0) for i, byte in enumerate(value))

@@ -195,8 +195,45 @@ def test_modes_of_the_running_config() -> None:
     assert modes["Port-channel1"] == "trunk"
 
 
-def test_a_banner_that_looks_like_configuration_is_none() -> None:
-    assert "GigabitEthernet1/0/6" not in {row["port"] for row in rows("show running-config", RUNNING)}
+BANNER = """banner motd ^C
+interface GigabitEthernet1/0/6
+ switchport port-security
+^C
+"""
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        BANNER,
+        BANNER.replace("^C", "\x03"),
+        BANNER.replace("motd ^C", "login ^CC").replace("\n^C", " come in^C"),
+        "macro name desktop\nswitchport mode access\ninterface GigabitEthernet1/0/6\ninterface $PORT\n@\n",
+    ],
+)
+def test_banners_and_macros_that_look_like_configuration_are_none(block: str) -> None:
+    text = RUNNING.replace("policy-map camera\n", block + "policy-map camera\n")
+    assert rows("show running-config", text) == rows("show running-config", RUNNING)
+
+
+def test_a_banner_that_does_not_end_hides_no_port() -> None:
+    unended = RUNNING.replace("banner motd ^C\n", "").replace("\n^C\n", "\n")
+    with pytest.raises(CutShort):
+        rows("show running-config", unended.replace("interface Port", "banner motd ^C\ninterface Port"))
+
+
+def test_names_and_descriptions_may_be_chinese() -> None:
+    text = RUNNING.replace("cam-07 % east", "东门 7号 摄像机")
+    assert next(row for row in rows("show running-config", text) if row["secure"])["description"] == "东门 7号 摄像机"
+    shown = STATUS_HEAD + "Gi1/0/1   东门 7号 摄像\ufffd connected    10         a-full  a-100 10/100/1000BaseTX\n"
+    assert rows("show interfaces status", shown)[0]["vlan"] == 10
+    lldp = "Device ID           Local Intf     Hold-time  Capability      Port ID\n"
+    [row] = rows(
+        "show lldp neighbors", lldp + "东门摄像机7      Gi1/0/2        120        S               0011.2233.4455\n"
+    )
+    assert (row["system"], row["port"]) == ("东门摄像机7", "GigabitEthernet1/0/2")
+    vlan = "VLAN Name                             Status    Ports\n10   人脸识别             active    Gi1/0/1\n"
+    assert rows("show vlan", vlan)[0]["name"] == "人脸识别"
 
 
 def test_lines_of_other_sections_do_not_reach_the_interface_before_them() -> None:

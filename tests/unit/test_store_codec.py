@@ -3,6 +3,7 @@
 import copy
 import json
 from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,8 +13,24 @@ from policies import changeset_json
 from policies.codec import from_plain, moment_of, stamp, to_plain
 from policies.errors import InputError
 from policies.model import (
-    ChangeSet, ExceptedPort, Finding, IpBinding, Learned, Neighbour, ObservedPort, ObservedSwitch, Oper, PortChange,
-    PortConfig, PortMode, Refusal, SecureMac, SwitchChanges, Verdict, VlanChange, Violation,
+    ChangeSet,
+    ExceptedPort,
+    Finding,
+    IpBinding,
+    Learned,
+    Neighbour,
+    ObservedPort,
+    ObservedSwitch,
+    Oper,
+    PortChange,
+    PortConfig,
+    PortMode,
+    Refusal,
+    SecureMac,
+    SwitchChanges,
+    Verdict,
+    Violation,
+    VlanChange,
 )  # fmt: skip
 from policies.texts import Text, t
 
@@ -25,7 +42,7 @@ SCALARS = st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | WOR
 
 
 @st.composite
-def texts(draw, depth=2):
+def texts(draw: st.DrawFn, depth: int = 2) -> Text:
     inner = SCALARS if depth == 0 else SCALARS | texts(depth - 1)
     return Text(draw(WORDS), tuple(draw(st.lists(st.tuples(WORDS, inner), max_size=3))))
 
@@ -76,35 +93,35 @@ SAMPLE = ChangeSet(
 
 
 @given(CHANGESETS)
-def test_a_change_set_comes_back_equal_and_its_text_is_one(changes):
+def test_a_change_set_comes_back_equal_and_its_text_is_one(changes: ChangeSet) -> None:
     text = changeset_json.dump_changeset(changes)
     assert changeset_json.load_changeset(text) == changes
     assert changeset_json.dump_changeset(changeset_json.load_changeset(text)) == text
 
 
 @given(OBSERVED)
-def test_an_observed_switch_comes_back_equal(observed):
+def test_an_observed_switch_comes_back_equal(observed: ObservedSwitch) -> None:
     assert changeset_json.load_observed(changeset_json.dump_observed(observed)) == observed
 
 
-def test_none_is_not_the_same_as_empty():
+def test_none_is_not_the_same_as_empty() -> None:
     observed = ObservedSwitch("sw1", "x", datetime(2025, 1, 1, tzinfo=UTC), vlans=None, startup_differs=())
     again = changeset_json.load_observed(changeset_json.dump_observed(observed))
     assert again.vlans is None and again.startup_differs == ()
 
 
-def test_findings_and_exceptions_are_kept_too():
+def test_findings_and_exceptions_are_kept_too() -> None:
     finding = Finding("7.1c", "sw1/p1", Verdict.FAIL, t("x"), datetime(2025, 1, 1, tzinfo=UTC))
     assert from_plain(Finding, to_plain(finding)) == finding
     excepted = ExceptedPort("sw1", "p1", "owner", "reason", date(2025, 1, 31))
     assert from_plain(ExceptedPort, to_plain(excepted)) == excepted
 
 
-def plain():
+def plain() -> Any:
     return json.loads(changeset_json.dump_changeset(SAMPLE))
 
 
-def set_at(data, path, value):
+def set_at(data: Any, path: tuple[Any, ...], value: Any) -> None:
     *parents, last = path
     for step in parents:
         data = data[step]
@@ -131,7 +148,7 @@ def set_at(data, path, value):
         (("switches", 0, "ports", 0, "reason", "values", 0, 1), {"text": 1}, r"\.reason"),
     ],
 )
-def test_what_was_not_written_by_us_is_refused_with_its_place(path, value, where):
+def test_what_was_not_written_by_us_is_refused_with_its_place(path: tuple[Any, ...], value: Any, where: str) -> None:
     data = copy.deepcopy(plain())
     set_at(data, path, value)
     with pytest.raises(InputError, match=where):
@@ -139,7 +156,7 @@ def test_what_was_not_written_by_us_is_refused_with_its_place(path, value, where
 
 
 @given(st.text(max_size=40))
-def test_noise_raises_the_one_error(noise):
+def test_noise_raises_the_one_error(noise: str) -> None:
     for text in (noise, f'{{"switches":[{noise}]}}', json.dumps({"switch": noise, "read_at": noise})):
         if text in ("{}", '{"switches":[]}'):
             continue
@@ -151,7 +168,7 @@ def test_noise_raises_the_one_error(noise):
             changeset_json.load_observed(text)
 
 
-def test_observed_dates_and_vlan_keys_are_strict():
+def test_observed_dates_and_vlan_keys_are_strict() -> None:
     good = json.loads(
         changeset_json.dump_observed(ObservedSwitch("sw1", "x", datetime(2025, 1, 1, tzinfo=UTC), {}, {1: "a"}))
     )
@@ -162,24 +179,24 @@ def test_observed_dates_and_vlan_keys_are_strict():
         from_plain(ExceptedPort, {"switch": "", "port": "", "owner": "", "reason": "", "expires": "tomorrow"})
 
 
-def test_values_of_sentences_that_json_has_no_type_for_become_their_text():
+def test_values_of_sentences_that_json_has_no_type_for_become_their_text() -> None:
     text = t("{a} {b}", a=PortMode.ACCESS, b=1.5)
     assert str(from_plain(Text, to_plain(text))) == "access 1.5"
 
 
-def test_floats_and_strangers_are_not_stored():
+def test_floats_and_strangers_are_not_stored() -> None:
     for value in (1.5, object()):
         with pytest.raises(TypeError):
             to_plain(value)
 
 
 @given(MOMENTS, MOMENTS)
-def test_times_keep_their_order_as_text(first, second):
+def test_times_keep_their_order_as_text(first: datetime, second: datetime) -> None:
     assert (stamp(first) < stamp(second)) == (first < second)
     assert moment_of(stamp(first)) == first
 
 
-def test_times_are_written_in_utc_and_need_a_zone():
+def test_times_are_written_in_utc_and_need_a_zone() -> None:
     shanghai = datetime(2025, 1, 31, 8, tzinfo=timezone(timedelta(hours=8)))
     assert stamp(shanghai) == "2025-01-31T00:00:00.000000Z"
     with pytest.raises(ValueError):

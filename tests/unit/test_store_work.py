@@ -4,13 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from controller.store import jobs, leases, observations, plans
 from controller.store.jobs import JobState
-from controller.store.open import open_store
+from controller.store.open import Store, open_store
 from controller.store.plans import PlanState
 from controller.store.process import Process
 from policies.errors import Busy, InputError, NotFound, SafetyRefusal, StorageFailed
@@ -26,38 +27,36 @@ CHANGES = ChangeSet((INTENDED,))
 
 
 class Clock:
-    def __init__(self):
+    def __init__(self) -> None:
         self.now = START
 
-    def __call__(self):
+    def __call__(self) -> datetime:
         return self.now
 
 
 @pytest.fixture
-def clock():
+def clock() -> Clock:
     return Clock()
 
 
 @pytest.fixture
-def store(tmp_path, clock):
+def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
     with open_store(tmp_path, clock=clock) as opened:
         yield opened
 
 
 @pytest.fixture
-def killed():
+def killed() -> Process:
     """A process that was alive, held something, and was killed."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
-        start = int(open(f"/proc/{child.pid}/stat", "rb").read().rsplit(b")", 1)[1].split()[19])  # noqa: SIM115, PTH123
-        me = Process.current()
-        process = Process(child.pid, start, me.boot, me.namespace)
+        process = Process.of(child.pid)
         assert not process.gone()
         child.send_signal(signal.SIGKILL)
         child.wait()
     return process
 
 
-def test_a_plan_is_found_by_its_short_id_or_its_beginning(store):
+def test_a_plan_is_found_by_its_short_id_or_its_beginning(store: Store) -> None:
     saved = plans.save_plan(store, CHANGES, "admin")
     assert plans.plan(store, saved.id) == saved == plans.plan(store, saved.id[:5].upper() + saved.id[5:])
     assert plans.plan(store, saved.id[:3]) == saved
@@ -66,13 +65,13 @@ def test_a_plan_is_found_by_its_short_id_or_its_beginning(store):
 
 
 @pytest.mark.parametrize("wanted", ["", "*", "?", "zzzzzzz", "[2-9]*"])
-def test_a_plan_that_is_not_there_is_not_found(store, wanted):
+def test_a_plan_that_is_not_there_is_not_found(store: Store, wanted: str) -> None:
     plans.save_plan(store, CHANGES, "admin")
     with pytest.raises(NotFound):
         plans.plan(store, wanted)
 
 
-def test_a_beginning_that_fits_two_plans_is_refused(store):
+def test_a_beginning_that_fits_two_plans_is_refused(store: Store) -> None:
     first = {plans.save_plan(store, CHANGES, "admin").id[0] for _ in range(28)}
     assert len(first) < 28
     with pytest.raises(InputError, match="whole id"):
@@ -80,7 +79,7 @@ def test_a_beginning_that_fits_two_plans_is_refused(store):
             plans.plan(store, letter)
 
 
-def test_the_newest_plan_comes_first_even_in_the_same_microsecond(store, clock):
+def test_the_newest_plan_comes_first_even_in_the_same_microsecond(store: Store, clock: Clock) -> None:
     made = [plans.save_plan(store, CHANGES, "admin") for _ in range(3)]
     clock.now += timedelta(seconds=1)
     made.append(plans.save_plan(store, CHANGES, "admin"))
@@ -88,7 +87,7 @@ def test_the_newest_plan_comes_first_even_in_the_same_microsecond(store, clock):
     assert plans.latest_plan(store) == made[-1]
 
 
-def test_a_plan_is_used_once(store):
+def test_a_plan_is_used_once(store: Store) -> None:
     assert plans.latest_plan(store) is None
     saved = plans.save_plan(store, CHANGES, "admin")
     plans.settle_plan(store, saved.id, PlanState.APPLIED)
@@ -99,14 +98,14 @@ def test_a_plan_is_used_once(store):
         plans.settle_plan(store, "nothing", PlanState.FAILED)
 
 
-def test_a_plan_that_was_tampered_with_is_told(store):
+def test_a_plan_that_was_tampered_with_is_told(store: Store) -> None:
     saved = plans.save_plan(store, CHANGES, "admin")
     store.execute("UPDATE plan SET changes = '{}x'")
     with pytest.raises(StorageFailed, match=saved.id):
         plans.plan(store, saved.id)
 
 
-def test_a_job_is_on_disk_with_what_was_and_what_is_meant_before_it_begins(store, clock):
+def test_a_job_is_on_disk_with_what_was_and_what_is_meant_before_it_begins(store: Store, clock: Clock) -> None:
     saved = plans.save_plan(store, CHANGES, "admin")
     number = jobs.begin_job(store, BEFORE, INTENDED, actor="admin", plan=saved.id)
     with open_store(store.path.parent, read_only=True) as other:
@@ -115,7 +114,7 @@ def test_a_job_is_on_disk_with_what_was_and_what_is_meant_before_it_begins(store
     assert job.process == Process.current() and job.ended is None and job.open_step is None
 
 
-def test_steps_are_numbered_and_the_open_one_is_known(store, clock):
+def test_steps_are_numbered_and_the_open_one_is_known(store: Store, clock: Clock) -> None:
     number = jobs.begin_job(store, BEFORE, INTENDED, actor="admin")
     jobs.note_step(store, number, "arm", "begin")
     jobs.note_step(store, number, "arm", "end", "device timer 120 s")
@@ -131,7 +130,7 @@ def test_steps_are_numbered_and_the_open_one_is_known(store, clock):
     assert job.open_step == "apply"
 
 
-def test_a_job_ends_once(store):
+def test_a_job_ends_once(store: Store) -> None:
     number = jobs.begin_job(store, BEFORE, INTENDED, actor="admin")
     jobs.end_job(store, number, JobState.ROLLED_BACK, "verify failed")
     job = jobs.job(store, number)
@@ -145,7 +144,7 @@ def test_a_job_ends_once(store):
     assert jobs.jobs(store, switch="sw2") == ()
 
 
-def test_jobs_of_dead_processes_are_unfinished_and_one_recoverer_gets_them(store, killed):
+def test_jobs_of_dead_processes_are_unfinished_and_one_recoverer_gets_them(store: Store, killed: Process) -> None:
     mine = jobs.begin_job(store, BEFORE, INTENDED, actor="admin")
     assert jobs.unfinished(store) == ()
     orphan = jobs.begin_job(store, BEFORE, INTENDED, actor="admin")
@@ -157,14 +156,14 @@ def test_jobs_of_dead_processes_are_unfinished_and_one_recoverer_gets_them(store
     assert jobs.unfinished(store) == ()
 
 
-def test_a_journal_that_cannot_be_read_names_switch_and_job(store):
+def test_a_journal_that_cannot_be_read_names_switch_and_job(store: Store) -> None:
     number = jobs.begin_job(store, BEFORE, INTENDED, actor="admin")
     store.execute("UPDATE job SET before = '[]'")
     with pytest.raises(StorageFailed, match=f"sw1 #{number}"):
         jobs.job(store, number)
 
 
-def test_one_writer_holds_a_switch_and_the_other_is_told_who_and_since_when(store):
+def test_one_writer_holds_a_switch_and_the_other_is_told_who_and_since_when(store: Store) -> None:
     with leases.hold(store, "sw1", "apply k3m9p2", timedelta(minutes=5)):
         with pytest.raises(Busy, match=rf"sw1: apply k3m9p2 \(process {os.getpid()}\).* since 2025-01-31T02:00:00"):
             leases.acquire(store, "sw1", "swap", timedelta(minutes=5))
@@ -173,20 +172,20 @@ def test_one_writer_holds_a_switch_and_the_other_is_told_who_and_since_when(stor
     assert leases.holders(store) == ()
 
 
-def test_a_lease_is_let_go_when_the_work_fails(store):
+def test_a_lease_is_let_go_when_the_work_fails(store: Store) -> None:
     with pytest.raises(RuntimeError), leases.hold(store, "sw1", "apply", timedelta(minutes=5)):
         raise RuntimeError
     leases.release(store, leases.acquire(store, "sw1", "next", timedelta(minutes=5)))
 
 
-def test_a_lease_of_a_dead_process_is_taken_over(store, killed):
+def test_a_lease_of_a_dead_process_is_taken_over(store: Store, killed: Process) -> None:
     leases.acquire(store, "sw1", "dead", timedelta(hours=5))
     store.execute("UPDATE lease SET process = ?", (str(killed),))
     assert leases.holders(store) == ()
     assert leases.acquire(store, "sw1", "next", timedelta(minutes=5)).owner == "next"
 
 
-def test_a_lease_that_ran_out_is_lost_and_its_holder_learns_it(store, clock):
+def test_a_lease_that_ran_out_is_lost_and_its_holder_learns_it(store: Store, clock: Clock) -> None:
     old = leases.acquire(store, "sw1", "slow", timedelta(minutes=5))
     clock.now += timedelta(minutes=4)
     old = leases.renew(store, old, timedelta(minutes=5))
@@ -204,7 +203,7 @@ def test_a_lease_that_ran_out_is_lost_and_its_holder_learns_it(store, clock):
         leases.renew(store, new, timedelta(minutes=5))
 
 
-def test_only_one_of_many_processes_gets_the_lease(tmp_path):
+def test_only_one_of_many_processes_gets_the_lease(tmp_path: Path) -> None:
     open_store(tmp_path).close()
     code = """
 import sys
@@ -237,7 +236,7 @@ with open_store(Path(sys.argv[1])) as store:
             racer.communicate("\n")
 
 
-def test_a_process_is_known_by_more_than_its_number():
+def test_a_process_is_known_by_more_than_its_number() -> None:
     me = Process.current()
     assert Process.parse(str(me)) == me and not me.gone()
     assert Process(me.pid, me.start + 1, me.boot, me.namespace).gone()
@@ -247,7 +246,7 @@ def test_a_process_is_known_by_more_than_its_number():
         assert Process.parse(text).gone()
 
 
-def test_the_latest_snapshot_of_each_switch_is_kept(store):
+def test_the_latest_snapshot_of_each_switch_is_kept(store: Store) -> None:
     newer = ObservedSwitch("sw1", "huawei_vrp", START + timedelta(minutes=1), hostname="new")
     other = ObservedSwitch("sw0", "huawei_vrp", START)
     assert observations.observation(store, "sw1") is None
@@ -260,7 +259,7 @@ def test_the_latest_snapshot_of_each_switch_is_kept(store):
     assert observations.observation(store, "sw1") is None
 
 
-def test_a_snapshot_that_cannot_be_read_names_the_switch(store):
+def test_a_snapshot_that_cannot_be_read_names_the_switch(store: Store) -> None:
     observations.put_observation(store, BEFORE)
     store.execute("UPDATE observation SET observed = '7'")
     with pytest.raises(StorageFailed, match="sw1"):

@@ -7,6 +7,7 @@ judges its own device by a half-written list.
 
 from drivers.dialect import Dialect, Items, Save, Set, Tested
 from drivers.dialects.cisco_ios.reads import READS
+from drivers.dialects.cisco_ios.secrets import SECRETS
 from policies.model import PortMode, Violation
 
 _SECURITY = "switchport port-security"
@@ -121,13 +122,7 @@ DIALECT = Dialect(
         }
     ),
     rollback="watchdog",
-    secrets=(
-        r"(?:enable )?(?:secret|password) (?:\d )?(\S+)",
-        r"snmp-server (?:community|host \S+(?: version \S+)?) (\S+)",
-        r"snmp-server user .*?(?:auth|priv) \S+ (\S+)",
-        r"(?:tacacs|radius)[^\n]* key (?:\d )?(\S+)",
-        r"key-string (?:\d )?(\S+)",
-    ),
+    secrets=SECRETS,
     volatile=(
         r"^! (?:Last configuration change|NVRAM config last updated|No configuration change)",
         r"^(?:Building configuration|Current configuration|Using \d+ out of)",

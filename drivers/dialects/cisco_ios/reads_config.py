@@ -7,11 +7,12 @@ shutdown; a switchport without a mode negotiates, in VLAN 1, as a trunk native 1
 from __future__ import annotations
 
 from drivers.dialect import Fact, Read
-from drivers.dialects.cisco_ios.words import BANNER, CERTIFICATE, COLON_MAC, IP, MAC, VOLATILE
+from drivers.dialects.cisco_ios.words import BANNER, CERTIFICATE, COLON_MAC, IP, MAC, MACRO, VOLATILE
 
 _ALL = frozenset(range(1, 4095))
 _RUNNING = "show running-config"
 _END = r"end\s*$"
+_NOT_OURS = (BANNER, MACRO, CERTIFICATE)
 _MODES = {
     "access": "access",
     "trunk": "trunk",
@@ -80,7 +81,7 @@ INTERFACES = Read(
         "admin_up": True,
         "description": "",
     },
-    skip=(BANNER, CERTIFICATE),
+    skip=_NOT_OURS,
     complete=_END,
     open_text=True,
     observe=True,
@@ -92,7 +93,7 @@ IP_BINDINGS = Read(
     fact=Fact.IP_BINDING,
     rows=(rf"ip source binding (?P<mac>{MAC}|{COLON_MAC}) vlan (?P<vlan>\d+) (?P<ip>{IP}) interface (?P<port>\S.*)",),
     defaults={"kind": "static"},
-    skip=(BANNER, CERTIFICATE),
+    skip=_NOT_OURS,
     complete=_END,
     open_text=True,
     observe=True,
@@ -112,7 +113,7 @@ SYSTEM = Read(
     many={"cause": "recovery_causes"},
     values={"snooping": {"*": True}},
     defaults={"snooping": False, "recovery_interval": "300"},
-    skip=(BANNER, CERTIFICATE),
+    skip=_NOT_OURS,
     complete=_END,
     open_text=True,
     observe=True,

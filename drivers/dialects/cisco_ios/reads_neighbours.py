@@ -60,15 +60,17 @@ LEARNED = Read(
     observe=True,
 )
 
+_NEIGHBOUR = (
+    rf"(?P<port>{PORT})\s+(?P<holdtime>\d+)\s+(?:(?P<capabilities>[A-Z](?:,[A-Z])*)(?:\s+|$))?(?P<neighbour>\S.*)?$"
+)
+
 NEIGHBOURS = Read(
     command="show lldp neighbors",
     fact=Fact.NEIGHBOUR,
     rows=(
-        # The name is cut at 20 characters and may touch the port's.
-        (
-            rf"(?P<system>.{{20}})(?P<port>{PORT})\s+(?P<holdtime>\d+)\s+"
-            r"(?:(?P<capabilities>[A-Z](?:,[A-Z])*)(?:\s+|$))?(?P<neighbour>\S.*)?$"
-        ),
+        # The name is cut at 20 octets and may touch the port's; other alphabets take more octets than places.
+        rf"(?P<system>.{{20}}){_NEIGHBOUR}",
+        rf"(?P<system>\S.{{0,18}}?)\s*{_NEIGHBOUR}",
     ),
     ignore=(
         r"Capability codes:",

@@ -24,5 +24,6 @@ VOLATILE = (
 )
 #: A certificate's hexadecimal lines; the startup configuration names a file in their place.
 CERTIFICATE = (r"\s+certificate (?!.* nvram:)", r"\s+quit\s*$")
-#: A banner is shown between ^C and ^C; its lines may look like configuration.
-BANNER = (r"banner \S+ (?:\^C|\x03)(?!.*(?:\^C|\x03))", r".*(?:\^C|\x03)\s*$")
+#: A banner is shown between ^C and ^C, a macro up to @; their lines may look like configuration.
+BANNER = (r"banner \S+ \^C(?!.*\^C)", r".*\^C\s*$")
+MACRO = (r"macro name \S", r"@\s*$")

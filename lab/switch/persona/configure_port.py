@@ -257,7 +257,7 @@ def apply_text(switch: Switch, text: str) -> None:
     mode = config_mode(switch)
     for line in text.splitlines():
         words = line.strip()
-        if not words or words.startswith("!") or words == "end":
+        if not words or words.startswith(("!", "version ")) or words == "end":
             continue
         if not line.startswith(" ") and mode.mode != "config":
             mode.mode = "config"

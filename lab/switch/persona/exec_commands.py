@@ -134,8 +134,9 @@ def show_snmp_user(call: ExecCall) -> str:
     if not user:
         return ""
     return (
-        f"\nUser name: {user}\nEngine ID: 800000090300{call.switch.bridge_mac().hex().upper()}\n"
-        "storage-type: nonvolatile\t active\nAuthentication Protocol: SHA\nPrivacy Protocol: AES128\nGroup-name: portseal"
+        f"\nUser name: {user}\nEngine ID: 8000000903{call.switch.bridge_mac().hex().upper()}\n"
+        "storage-type: nonvolatile\t active\nAuthentication Protocol: SHA\n"
+        "Privacy Protocol: AES128\nGroup-name: portseal"
     )
 
 

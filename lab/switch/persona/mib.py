@@ -176,11 +176,12 @@ def _database(switch: Switch) -> Iterator[Row]:
         known[number] = f"{name}-default"
     for number, name in known.items():
         special = number in range(1002, 1006)
+        svi = number if f"Vlan{number}" in switch.running.interfaces else 0
         said = (100000 + number).to_bytes(4, "big")
         columns: list[tuple[int, int, Value]] = [
             (2, INTEGER, 1), (3, INTEGER, number - 1000 if special else 1),
             (4, OCTETS, (name or render.default_vlan_name(number)).encode()), (5, INTEGER, 1500), (6, OCTETS, said),
-            (11, INTEGER, 0), (12, INTEGER, 0), (18, INTEGER, number if f"Vlan{number}" in switch.running.interfaces else 0),
+            (11, INTEGER, 0), (12, INTEGER, 0), (18, INTEGER, svi),
         ]  # fmt: skip
         for column, tag, value in columns:
             yield (*VTP_VLAN, column, 1, number), tag, value

@@ -16,7 +16,7 @@ class Rejected(Exception):
 
 @dataclass(slots=True)
 class SecureMac:
-    """A secure address: `kind` is configured, sticky or dynamic; `vlan` only where one was given; `since` in seconds."""
+    """A secure address: `kind` is configured, sticky or dynamic; `vlan` only where one was given; `since` s."""
 
     mac: str
     kind: str

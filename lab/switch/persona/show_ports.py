@@ -45,8 +45,8 @@ def _status_row(switch: Switch, entry: Interface) -> str:
     up = status in {"connected", "inactive"}
     vlan = "trunk" if entry.trunk else str(entry.access_vlan)
     duplex, speed = ("a-full", "a-1000") if up else ("auto", "auto")
-    media = "10/100/1000BaseTX"
-    return f"{names.short(entry.name):<9} {entry.description[:18]:<18} {status:<12} {vlan:<10} {duplex:>6} {speed:>6} {media}"
+    name = f"{names.short(entry.name):<9} {entry.description[:18]:<18}"
+    return f"{name} {status:<12} {vlan:<10} {duplex:>6} {speed:>6} 10/100/1000BaseTX"
 
 
 def show_switchport(call: ExecCall) -> str:
