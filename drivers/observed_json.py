@@ -70,6 +70,7 @@ def _security(port: ObservedPort) -> dict[str, object]:
         "secure": config.secure,
         "maximum": config.maximum,
         "violation": None if config.violation is None else config.violation.value,
+        "sticky": config.sticky,
         "secure_macs": None
         if macs is None
         else [

@@ -64,7 +64,10 @@ def dump_plain(value: object) -> str:
 def load_plain(text: str) -> Any:
     """Read JSON text whose numbers are safe integers; raises ValueError otherwise (floats, NaN, huge integers)."""
     # A hook per integer costs as much as the rest of the parsing, so it is used where a long number may be.
-    return (_CHECKED if _LONG_NUMBER.search(text) else _DECODER).decode(text)
+    value, end = (_CHECKED if _LONG_NUMBER.search(text) else _DECODER).raw_decode(text)
+    if end != len(text):
+        raise ValueError("something follows the JSON value")
+    return value
 
 
 def quote(text: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from operator import attrgetter
 
 from policies.texts import Text
 
@@ -319,19 +320,21 @@ class Finding:
     evidence_at: datetime | None = None
 
 
+_SETTINGS = tuple(PortConfig.__dataclass_fields__)
+_settings_of = attrgetter(*_SETTINGS)
+
+
 def changed_fields(before: PortConfig, after: PortConfig) -> tuple[str, ...]:
     """Name the settings that `after` demands and `before` does not already have.
 
     Equivalent states are equal: a sticky MAC and a configured one, a MAC with the VLAN and one without
     (platforms that keep no VLAN with it).
     """
-    if before == after:
-        return ()
     return tuple(
         name
-        for name in PortConfig.__dataclass_fields__
-        if (wanted := getattr(after, name)) is not None
-        and wanted != (seen := getattr(before, name))
+        for name, wanted, seen in zip(_SETTINGS, _settings_of(after), _settings_of(before), strict=True)
+        if wanted is not None
+        and wanted != seen
         and not (name == "secure_macs" and seen is not None and _same_macs(wanted, seen))
     )
 

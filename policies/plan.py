@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
+from functools import lru_cache
 
 from policies.model import (
     ChangeSet,
@@ -23,6 +24,7 @@ from policies.model import (
     VlanChange,
     changed_fields,
 )
+from policies.names import format_vlans
 from policies.texts import Text, t
 
 #: Settings of a port, in the order of PortConfig.
@@ -82,8 +84,8 @@ def plan_switch(
 
 def able(config: PortConfig, capabilities: frozenset[str]) -> PortConfig:
     """Keep only the demands that the platform can meet; what falls away is a finding of comply, never a silence."""
-    lacking = {name: None for name in SETTINGS if name not in capabilities}
-    return replace(config, **lacking)
+    lacking = {name: None for name in SETTINGS if name not in capabilities and getattr(config, name) is not None}
+    return replace(config, **lacking) if lacking else config
 
 
 def snapshot_digest(observed: ObservedSwitch) -> str:
@@ -140,20 +142,22 @@ def likely_uplink(port: ObservedPort, devices: int = 0) -> Text | None:
 def _change(wanted: ExpectedPort, seen: ObservedPort, capabilities: frozenset[str]) -> PortChange | None:
     target = able(wanted.config, capabilities)
     recover = seen.oper is Oper.BLOCKED and target.admin_up is True
-    if not changed_fields(seen.config, target) and not recover:
+    demanded = changed_fields(seen.config, target)
+    if not demanded and not recover:
         return None
-    demanded = set(changed_fields(seen.config, target))
-    after = replace(target, **{name: None for name in SETTINGS if name not in demanded})
-    if demanded & {"secure_macs", "access_vlan"} and target.access_vlan is not None:
+    settings = {name: getattr(target, name) for name in demanded}
+    if "secure_macs" in settings:
         # The templates need the VLAN beside the MAC, and VLAN-scoped secure MACs are orphaned when the VLAN moves.
-        after = replace(after, access_vlan=target.access_vlan)
-    return PortChange(wanted.name, seen.config, after, _with_cut_off(wanted, seen), recover)
+        settings["access_vlan"] = target.access_vlan
+    return PortChange(wanted.name, seen.config, PortConfig(**settings), _with_cut_off(wanted, seen), recover)
 
 
 def _with_cut_off(wanted: ExpectedPort, seen: ObservedPort) -> Text:
+    if seen.config.secure or not seen.learned:
+        return wanted.reason
     known = {device.mac for device in wanted.devices}
     foreign = sorted({entry.mac for entry in seen.learned if entry.kind == "dynamic"} - known)
-    if not foreign or seen.config.secure:
+    if not foreign:
         return wanted.reason
     return t("{reason}; cuts off {macs}, seen there now", reason=wanted.reason, macs=", ".join(foreign))
 
@@ -197,13 +201,13 @@ def _missing_vlans(
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, frozenset):
-        return sorted(
-            (
-                [repr(getattr(item, name)) for name in item.__dataclass_fields__]
-                if hasattr(item, "__dataclass_fields__")
-                else item
-            )
-            for item in value
-        )
-    return value
+    """Give one setting as JSON; a trunk's 4094 VLANs are written as ranges, once for all ports that carry them."""
+    if not isinstance(value, frozenset):
+        return value
+    return _written_set(value)
+
+
+@lru_cache(maxsize=1024)
+def _written_set(values: frozenset[object]) -> list[str]:
+    numbers = frozenset(value for value in values if isinstance(value, int))
+    return [format_vlans(numbers)] if numbers else sorted(repr(value) for value in values)

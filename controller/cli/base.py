@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from policies.errors import PortsealError
+from policies.errors import PortsealError, UsageError
 from policies.texts import LANGUAGES, Text, render, t
 
 #: Exit codes, by meaning.
@@ -37,19 +37,19 @@ class Settings:
     def say(self, text: Text | str) -> None:
         """Print one sentence on standard output, unless the output is JSON."""
         if not self.json:
-            click.echo(render(text, self.language))
+            click.echo(self.text(text))
 
     def note(self, text: Text | str) -> None:
         """Print one sentence on standard error: progress, warnings."""
-        click.echo(render(text, self.language), err=True)
+        click.echo(self.text(text), err=True)
 
     def give(self, data: object) -> None:
         """Print `data` as the verb's JSON."""
         click.echo(json.dumps(data, ensure_ascii=False, indent=2, default=str))
 
     def text(self, text: Text | str) -> str:
-        """Give the sentence in the user's language."""
-        return render(text, self.language)
+        """Give the sentence in the user's language; what would steer the terminal is shown, not obeyed."""
+        return printable(render(text, self.language))
 
     def table(self, headings: Sequence[Text], rows: Iterable[Sequence[object]]) -> None:
         """Print a table that fits the terminal; rich measures Chinese characters as two cells."""
@@ -57,13 +57,23 @@ class Settings:
         from rich.console import Console
         from rich.table import Table
 
-        console = Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else 200)
+        # No markup and no emoji: to rich "00:ab:cd" holds the emoji :ab:, and a device may be called "[/cam]".
+        console = Console(
+            highlight=False, markup=False, emoji=False, soft_wrap=False, width=None if sys.stdout.isatty() else 200
+        )
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for heading in headings:
             table.add_column(self.text(heading), overflow="fold")
         for row in rows:
-            table.add_row(*(self.text(cell) if isinstance(cell, Text) else str(cell) for cell in row))
+            table.add_row(*(self.text(cell if isinstance(cell, Text) else str(cell)) for cell in row))
         console.print(table)
+
+
+def printable(text: str) -> str:
+    """Give `text` without control characters: a neighbour's LLDP name may hold terminal commands."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t\u3000" else f"\\x{ord(c):02x}" for c in text)
 
 
 def detect_language(arguments: Sequence[str], environment: os._Environ[str] | dict[str, str]) -> str:
@@ -180,6 +190,7 @@ def run(command: click.Command, arguments: Sequence[str]) -> int:
     speak(language)
     chosen = Settings(Path(os.environ.get("PORTSEAL_SITE") or "."), json=False, language=language)
     try:
+        _require_text(arguments)
         result = command.main(list(arguments), prog_name="portseal", standalone_mode=False, obj=chosen)
     except PortsealError as error:
         _complain(chosen, error.line(chosen.language))
@@ -199,6 +210,17 @@ def run(command: click.Command, arguments: Sequence[str]) -> int:
     return result if isinstance(result, int) else DONE
 
 
+def _require_text(arguments: Sequence[str]) -> None:
+    """Refuse arguments that are not UTF-8 (Python hands them over as lone surrogates, which nothing can store)."""
+    for argument in arguments:
+        if any("\ud800" <= character <= "\udfff" for character in argument):
+            raise UsageError(
+                t("an argument is not UTF-8 text"),
+                where=printable(argument),
+                next_step=t("type it again, or set the terminal to UTF-8"),
+            )
+
+
 def _usage(chosen: Settings, error: click.ClickException) -> str:
     message = " ".join(error.format_message().split())
     context = getattr(error, "ctx", None)
@@ -209,6 +231,6 @@ def _usage(chosen: Settings, error: click.ClickException) -> str:
 
 
 def _complain(chosen: Settings, line: str) -> None:
-    click.echo(f"portseal: {' '.join(line.split())}", err=True)
+    click.echo(f"portseal: {printable(' '.join(line.split()))}", err=True)
     if chosen.json:
         chosen.give({"error": line})

@@ -34,7 +34,7 @@ _NO_DEVICES = ("blackhole", "quarantine")
 @click.option("--role", metavar="ROLE", help=h("Role of a new device: camera, terminal, server …"))
 @click.option("--move", is_flag=True, help=h("Take the device away from where it is bound now."))
 @click.pass_context
-def bind(context: click.Context, device: str, switch: str, port: str, move: bool, **given: str | None) -> int:
+def bind(context: click.Context, /, device: str, switch: str, port: str, move: bool, **given: str | None) -> int:
     """See the help text."""
     from controller.cli.session import site_context
     from controller.cli.subjects import device_json, switch_of
@@ -189,15 +189,16 @@ def _same(known: Device, given: dict[str, str | None]) -> None:
     from controller.cli.subjects import role_given
     from policies.names import parse_ip, parse_mac
 
+    mac, ip, role = given["mac"], given["ip"], given["role"]
     facts = (
-        (given["mac"], lambda text: parse_mac(text) == known.mac, known.mac),
-        (given["ip"], lambda text: parse_ip(text) == known.ip, known.ip or "-"),
-        (given["role"], lambda text: role_given(text, "--role") is known.role, known.role.value),
+        (known.mac, known.mac if mac is None else parse_mac(mac)),
+        (known.ip or "-", known.ip or "-" if ip is None else parse_ip(ip)),
+        (known.role.value, known.role.value if role is None else role_given(role, "--role").value),
     )
-    for text, same, present in facts:
-        if text is not None and not same(text):
+    for present, told in facts:
+        if told != present:
             raise InputError(
-                t("the inventory says {present}, not {given}", present=present, given=text[:40]),
+                t("the inventory says {present}, not {given}", present=present, given=told),
                 where=known.name,
                 next_step=t("correct the inventory list and import it, then bind without these options"),
             )
@@ -214,7 +215,11 @@ def _one_vlan(site: Context, wanted: Binding) -> None:
     for other in bindings_at(site.store, wanted.switch, wanted.port):
         if other.device != wanted.device and other.vlan != wanted.vlan:
             raise InputError(
-                t("{device} is bound to this port in VLAN {vlan}; a port has one", device=other.device, vlan=other.vlan),
+                t(
+                    "{device} is bound to this port in VLAN {vlan}; a port has one",
+                    device=other.device,
+                    vlan=other.vlan,
+                ),
                 where=f"{wanted.switch}/{wanted.port}",
                 next_step=t("give --vlan {vlan}, or unbind {device} first", vlan=other.vlan, device=other.device),
             )

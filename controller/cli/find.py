@@ -106,9 +106,7 @@ def _json(query: str, hits: Hits) -> dict[str, object]:
 
     return {
         "query": query,
-        "devices": [
-            {**device_json(hit.device, hit.binding), "matched": list(hit.matched)} for hit in hits.devices
-        ],
+        "devices": [{**device_json(hit.device, hit.binding), "matched": list(hit.matched)} for hit in hits.devices],
         "seen": [{**seen_json(each), "device": hits.names.get(each.mac)} for each in hits.seen],
         "ports": [{"switch": switch, "port": port} for switch, port in hits.ports],
         "switches": list(hits.switches),

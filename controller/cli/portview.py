@@ -91,7 +91,12 @@ class PortView:
         if self.wanted is None:
             return [t("{place}: the site does not declare this port; nothing touches it", place=self.place)]
         told = [
-            t("{place}: {role}; {reason}", place=self.place, role=PORT_ROLES[self.wanted.role], reason=self.wanted.reason)
+            t(
+                "{place}: {role}; {reason}",
+                place=self.place,
+                role=PORT_ROLES[self.wanted.role],
+                reason=self.wanted.reason,
+            )
         ]
         told += [
             t("  device {name}: {mac} {ip} {place}", name=each.name, mac=each.mac, ip=each.ip or "", place=each.place)
@@ -144,7 +149,10 @@ class PortView:
         told = []
         if self.change is not None:
             words = [SETTING_WORDS[name] for name in self.change.fields]
-            told += [t("  a plan would change: {setting} ({reason})", setting=each, reason=self.change.reason) for each in words]
+            told += [
+                t("  a plan would change: {setting} ({reason})", setting=each, reason=self.change.reason)
+                for each in words
+            ]
             if self.change.recover:
                 told.append(t("  a plan would open it again: the switch has shut it"))
         for refusal in self.refusals:
@@ -164,9 +172,7 @@ class PortView:
             "reason": None if wanted is None else chosen.text(wanted.reason),
             "protected": None if wanted is None or wanted.protected is None else chosen.text(wanted.protected),
             "devices": [] if wanted is None else [each.name for each in wanted.devices],
-            "blocked": None
-            if block is None
-            else {"actor": block.actor, "at": stamp(block.at), "reason": block.reason},
+            "blocked": None if block is None else {"actor": block.actor, "at": stamp(block.at), "reason": block.reason},
             "read_at": None if self.snapshot is None else stamp(self.snapshot.read_at),
             "fresh": self.fresh,
             "observed": None if seen is None else _observed(seen),
@@ -189,9 +195,7 @@ class PortView:
         return {
             "changes": [] if self.change is None else list(self.change.fields),
             "recover": self.change is not None and self.change.recover,
-            "refusals": [
-                {"question": each.question, "reason": chosen.text(each.reason)} for each in self.refusals
-            ],
+            "refusals": [{"question": each.question, "reason": chosen.text(each.reason)} for each in self.refusals],
         }
 
 

@@ -34,7 +34,9 @@ def switch_of(site: Site, text: str) -> Switch:
     names = [each.name for each in site.switches]
     if near := difflib.get_close_matches(wanted[:64], names, n=1):
         raise NotFound(what, next_step=t("is {near} meant?", near=near[0]))
-    raise NotFound(what, next_step=t("choose one of {names}, or declare it in site.toml", names=", ".join(names) or "-"))
+    raise NotFound(
+        what, next_step=t("choose one of {names}, or declare it in site.toml", names=", ".join(names) or "-")
+    )
 
 
 def known_ports(switch: Switch) -> frozenset[str]:

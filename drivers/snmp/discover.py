@@ -93,6 +93,7 @@ class Found:
             secure=safe.secure,
             maximum=safe.maximum,
             violation=safe.violation,
+            sticky=safe.sticky,
             secure_macs=safe.macs,
             admin_up=interface.admin_up,
             description=interface.description,

@@ -44,6 +44,24 @@ def port_bits(octets: bytes) -> frozenset[int]:
     )
 
 
+def mirrored(octets: bytes) -> bytes:
+    """Turn the bits of each octet round."""
+    return bytes(int(f"{octet:08b}"[::-1], 2) for octet in octets)
+
+
+def bits_are_mirrored(untagged: Mapping[int, bytes], pvids: Mapping[int, int]) -> bool:
+    """Tell whether an agent's PortLists have the lowest port in the least significant bit of each octet.
+
+    3Com's SuperStack 4500 does (PacketFence's module for it). A port is untagged in its own port VLAN, so the order in
+    which every port is, and not the other, is the agent's. `untagged` is VLAN → PortList, `pvids` port → VLAN.
+    """
+    members = {vlan: (port_bits(octets), port_bits(mirrored(octets))) for vlan, octets in untagged.items()}
+    asked = [(port, members[vlan]) for port, vlan in pvids.items() if vlan in members]
+    straight = sum(port in as_sent for port, (as_sent, _turned) in asked)
+    turned = sum(port in as_turned for port, (_sent, as_turned) in asked)
+    return straight < turned == len(asked)
+
+
 def vlan_bits(octets: bytes, first: int) -> frozenset[int]:
     """Give the VLAN ids of a bit list whose first bit is VLAN `first` (Cisco: 0, 1024, …; Huawei: 0, 2048)."""
     return frozenset(vlan for bit in port_bits(octets) if 1 <= (vlan := first + bit - 1) <= _LAST_VLAN)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from drivers.snmp.oids import Oid
 from drivers.snmp.tables import Layout
@@ -24,13 +24,14 @@ _PSECURE = "psecure-violation"
 _CAUSES = {2: "bpduguard", 9: _PSECURE, 11: "dhcp-rate-limit", 16: "arp-inspection", 19: "mac-limit"}
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Secured:
     """Port security of one port; None where the agent does not say."""
 
     secure: bool | None = None
     maximum: int | None = None
     violation: Violation | None = None
+    sticky: bool | None = None
     macs: frozenset[SecureMac] | None = None
     violations: int | None = None
     last_violator: str = ""
@@ -52,7 +53,7 @@ def secured(tables: Tables, where: Layout, notes: Notes) -> dict[str, Secured]:
     _huawei(tables, by_index, notes)
     _hh3c(tables, by_index, notes)
     for index, cause in blocked(tables, notes).items():
-        by_index.setdefault(index, Secured()).blocked_cause = cause
+        by_index[index] = replace(by_index.get(index, Secured()), blocked_cause=cause)
     return {where.ports[index].name: each for index, each in by_index.items() if index in where.ports}
 
 
@@ -61,6 +62,7 @@ def _cisco(tables: Tables, found: dict[int, Secured], notes: Notes) -> None:
     status, last = numbers(tables, Oid.CPS_STATUS, notes), rows(tables, Oid.CPS_LAST_MAC)
     maximum, count = numbers(tables, Oid.CPS_MAXIMUM, notes), numbers(tables, Oid.CPS_COUNT, notes)
     action, violations = numbers(tables, Oid.CPS_ACTION, notes), numbers(tables, Oid.CPS_VIOLATIONS, notes)
+    sticky = numbers(tables, Oid.CPS_STICKY, notes)
     macs = cisco_macs(tables, notes)
     for index, enabled in numbers(tables, Oid.CPS_ENABLE, notes).items():
         known = bool(macs.bound or macs.dynamic) or count.get(index) == 0
@@ -72,6 +74,7 @@ def _cisco(tables: Tables, found: dict[int, Secured], notes: Notes) -> None:
             enabled == _TRUE,
             maximum.get(index),
             _CISCO_ACTION.get(action.get(index, 0)),
+            None if index not in sticky else sticky[index] == _TRUE,
             frozenset(macs.bound.get(index, ())) if known else None,
             violations.get(index),
             mac,
@@ -112,7 +115,7 @@ def _hh3c(tables: Tables, found: dict[int, Secured], notes: Notes) -> None:
             mode in {_AUTO_LEARN, _SECURE},
             maximum.get(index),
             _HH3C_ACTION.get(action.get(index, 0)),
-            frozenset(macs.get(index, ())),
+            macs=frozenset(macs.get(index, ())),
         )
 
 

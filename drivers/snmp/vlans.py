@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from drivers.snmp import quirks
 from drivers.snmp.oids import Oid
-from drivers.snmp.tables import Layout
-from drivers.snmp.values import Index, Notes, Rows, Tables, as_int, numbers, rows, texts
+from drivers.snmp.tables import Interface, Layout
+from drivers.snmp.values import Index, Notes, Tables, as_int, numbers, rows, texts
 from policies.model import PortConfig, PortMode
 from policies.texts import t
 
@@ -77,7 +77,7 @@ def carried(tables: Tables, platform: str, where: Layout, notes: Notes) -> dict[
 
 def _standard(tables: Tables, where: Layout, notes: Notes) -> dict[str, Carried]:
     pvids = _pvids(tables, where, notes)
-    members = _members(tables, where, notes)
+    members = _members(tables, where, pvids, notes)
     return {
         name: Carried(
             members[name].mode if name in members else None,
@@ -109,46 +109,60 @@ def _pvids(tables: Tables, where: Layout, notes: Notes) -> dict[str, int]:
     return found
 
 
-def _members(tables: Tables, where: Layout, notes: Notes) -> dict[str, _Membership]:
+def _members(tables: Tables, where: Layout, pvids: dict[str, int], notes: Notes) -> dict[str, _Membership]:
     """Read PortLists: the current table, or the static one where the agent has no current table."""
-    current = rows(tables, Oid.VLAN_CURRENT_EGRESS)
-    if current:
-        return _read_members(current, rows(tables, Oid.VLAN_CURRENT_UNTAGGED), quirks.vlan_of_time_mark, where, notes)
-    egress, untagged = rows(tables, Oid.VLAN_STATIC_EGRESS), rows(tables, Oid.VLAN_STATIC_UNTAGGED)
-    return _read_members(egress, untagged, _only_vlan, where, notes)
+    if rows(tables, Oid.VLAN_CURRENT_EGRESS):
+        egress = _port_lists(tables, Oid.VLAN_CURRENT_EGRESS, quirks.vlan_of_time_mark, notes)
+        untagged = _port_lists(tables, Oid.VLAN_CURRENT_UNTAGGED, quirks.vlan_of_time_mark, notes)
+    else:
+        egress = _port_lists(tables, Oid.VLAN_STATIC_EGRESS, _only_vlan, notes)
+        untagged = _port_lists(tables, Oid.VLAN_STATIC_UNTAGGED, _only_vlan, notes)
+    by_number = {number: pvids[port.name] for number, port in _numbered(where) if port.name in pvids}
+    if quirks.bits_are_mirrored(untagged, by_number):
+        notes.add(t("port lists have the bits of each octet the wrong way round and were turned"))
+        egress = {vlan: quirks.mirrored(octets) for vlan, octets in egress.items()}
+        untagged = {vlan: quirks.mirrored(octets) for vlan, octets in untagged.items()}
+    return _placed(egress, untagged, where)
+
+
+def _numbered(where: Layout) -> Iterator[tuple[int, Interface]]:
+    """Give bridge port numbers with their ports."""
+    for number in where.base_ports or where.if_indices:
+        interface = where.port_at(number)
+        if interface is not None:
+            yield number, interface
+
+
+def _placed(egress: dict[int, bytes], untagged: dict[int, bytes], where: Layout) -> dict[str, _Membership]:
+    found: dict[str, _Membership] = {}
+    for vlan, octets in egress.items():
+        bare = quirks.port_bits(untagged.get(vlan, b""))
+        for number in quirks.port_bits(octets):
+            interface = where.port_at(number)
+            if interface is not None:
+                member = found.setdefault(interface.name, _Membership())
+                (member.untagged if number in bare else member.tagged).add(vlan)
+    return found
 
 
 def _only_vlan(index: Index) -> int | None:
     return index[0] if len(index) == 1 and 1 <= index[0] <= _LAST_VLAN else None
 
 
-def _read_members(
-    egress: Rows, untagged: Rows, vlan_of: Callable[[Index], int | None], where: Layout, notes: Notes
-) -> dict[str, _Membership]:
-    found: dict[str, _Membership] = {}
+def _port_lists(tables: Tables, oid: Oid, vlan_of: Callable[[Index], int | None], notes: Notes) -> dict[int, bytes]:
+    """Give VLAN → PortList, repaired where that was needed."""
+    found: dict[int, bytes] = {}
     wrong = 0
-    for index, value in egress.items():
+    for index, value in rows(tables, oid).items():
         vlan = vlan_of(index)
         if vlan is None or not isinstance(value, bytes):
             wrong += 1
             continue
-        bare = _port_list(untagged.get(index), notes)
-        for number in _port_list(value, notes):
-            interface = where.port_at(number)
-            if interface is not None:
-                member = found.setdefault(interface.name, _Membership())
-                (member.untagged if number in bare else member.tagged).add(vlan)
-    notes.wrong("dot1qVlan", wrong)
+        found[vlan], repaired = quirks.repair_octets(value)
+        if repaired:
+            notes.add(t("port lists longer than 16 octets came doubly encoded and were repaired"))
+    notes.wrong(oid.name, wrong)
     return found
-
-
-def _port_list(value: object, notes: Notes) -> frozenset[int]:
-    if not isinstance(value, bytes):
-        return frozenset()
-    octets, repaired = quirks.repair_octets(value)
-    if repaired:
-        notes.add(t("port lists longer than 16 octets came doubly encoded and were repaired"))
-    return quirks.port_bits(octets)
 
 
 def _cisco(tables: Tables, where: Layout, notes: Notes) -> dict[str, Carried]:

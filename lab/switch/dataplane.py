@@ -54,7 +54,10 @@ class DataPlane(Protocol):
         """Read the forwarding database."""
 
     def watch(self, foreign: ForeignFrame) -> None:
-        """Call `foreign` (from a thread of the data plane) for frames that a port does not admit; at most 50 a second per port and MAC."""
+        """Call `foreign` (from a thread of the data plane) for frames that a port does not admit.
+
+        At most 50 a second per port and MAC.
+        """
 
     def close(self) -> None:
         """Release what was opened; forwarding itself goes on until the switch is stopped."""

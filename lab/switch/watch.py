@@ -95,10 +95,11 @@ class Watcher:
         if kind == _PACKET_OUTGOING or port not in self._ports or len(data) < 14:
             return
         mac = data[6:12].hex(":")
-        if not self._admitted(port, mac) and self._within_rate(port, mac) and self._foreign is not None:
+        if not self._admitted(port, mac) and self.allows(port, mac) and self._foreign is not None:
             self._foreign(port, mac, _tag(extra) or self._vlan_of(port))
 
-    def _within_rate(self, port: str, mac: str) -> bool:
+    def allows(self, port: str, mac: str) -> bool:
+        """Count one foreign frame and tell whether it may still be reported this second."""
         second = int(self._clock())
         if second != self._second or len(self._counts) > _KEPT:
             self._second = second

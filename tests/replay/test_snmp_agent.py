@@ -171,7 +171,8 @@ def test_a_set_with_a_read_only_community_is_refused(agent: int) -> None:
     ids=" ".join,
 )
 def test_wrong_v3_credentials_are_an_authentication_failure_without_a_secret(wrong: dict[str, str], agent: int) -> None:
-    with SnmpSession(v3(agent, **{"retries": 0, **wrong})) as session, pytest.raises(AuthenticationFailed) as caught:
+    settings: dict[str, Any] = {"retries": 0, **wrong}
+    with SnmpSession(v3(agent, **settings)) as session, pytest.raises(AuthenticationFailed) as caught:
         session.get(Oid.SYS_NAME)
     assert f"127.0.0.1:{agent}" in str(caught.value)
     assert "secret" not in str(caught.value)

@@ -11,7 +11,7 @@ from policies import canonical
 from policies.errors import InputError
 
 SAFE = st.integers(-canonical.MAX_INTEGER, canonical.MAX_INTEGER)
-TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 VALUES = st.recursive(
     st.none() | st.booleans() | SAFE | TEXT,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
@@ -84,8 +84,9 @@ def test_endless_nesting_is_refused_when_written_and_when_read() -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        b'{"b":1,"a":2}', b'{"a": 1}', b'{"a":1,"a":1}', b"1.0", b"1e3", b"-0", b"NaN", b"9007199254740992", b'"\\u0041"',
-        b'"\\/"', b'"\\u001F"', b"", b"\xff", b"tru", b'{"a":1} ', b"\xef\xbb\xbf1", b'"\\ud800"', b"9" * 5000,
+        b'{"b":1,"a":2}', b'{"a": 1}', b'{"a":1,"a":1}', b"1.0", b"1e3", b"-0", b"NaN", b"9007199254740992",
+        b'"\\u0041"', b'"\\/"', b'"\\u001F"', b"", b"\xff", b"tru", b'{"a":1} ', b"\xef\xbb\xbf1", b'"\\ud800"',
+        b"9" * 5000,
     ],
 )  # fmt: skip
 def test_bytes_in_any_other_form_are_refused(data: bytes) -> None:

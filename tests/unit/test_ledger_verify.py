@@ -72,9 +72,18 @@ def test_an_empty_ledger_verifies(tmp_path: Path) -> None:
 
 
 EDIT = "bytes = CAST(replace(CAST(bytes AS TEXT), '\"n\":2', '\"n\":3') AS BLOB)"
+
+
+def replaced(seq: int, old: str, new: str) -> str:
+    return f"UPDATE ledger SET bytes = CAST(replace(CAST(bytes AS TEXT), '{old}', '{new}') AS BLOB) WHERE seq = {seq}"
+
+
 CASES = {
     "an edited column": (["UPDATE ledger SET actor = 'nobody' WHERE seq = 3"], "ledger entry 3: .*column 'actor'"),
-    "an edited time": (["UPDATE ledger SET at = '2025-01-31T02:00:09.000000Z' WHERE seq = 3"], "ledger entry 3: .*'at'"),
+    "an edited time": (
+        ["UPDATE ledger SET at = '2025-01-31T02:00:09.000000Z' WHERE seq = 3"],
+        "ledger entry 3: .*'at'",
+    ),
     "edited bytes": ([f"UPDATE ledger SET {EDIT} WHERE seq = 3"], "ledger entry 3: .*hash"),
     "an edited hash": (["UPDATE ledger SET leaf = zeroblob(32) WHERE seq = 4"], "ledger entry 4: .*hash"),
     "bytes edited with their hash": (
@@ -92,7 +101,7 @@ CASES = {
         "ledger entry 4: .*'seq'",
     ),
     "entries swapped": (
-        ["UPDATE ledger SET seq = 99 WHERE seq = 2", "UPDATE ledger SET seq = 2 WHERE seq = 3", "UPDATE ledger SET seq = 3 WHERE seq = 99"],
+        [f"UPDATE ledger SET seq = {new} WHERE seq = {old}" for old, new in ((2, 99), (3, 2), (99, 3))],
         "ledger entry 2: .*'seq'",
     ),
     "an inserted entry": (
@@ -100,29 +109,38 @@ CASES = {
         "ledger entry 13: .*missing",
     ),
     "the end cut off": (["DELETE FROM ledger WHERE seq > 7"], "ledger entry 8: .*entries 8 to 10 are missing"),
-    "bytes that are not JSON": (["UPDATE ledger SET bytes = x'00' WHERE seq = 6"], "ledger entry 6: .*not one canonical"),
-    "bytes that are no object": (["UPDATE ledger SET bytes = CAST('7' AS BLOB) WHERE seq = 6"], "ledger entry 6: .*not an entry"),
+    "bytes that are not JSON": (
+        ["UPDATE ledger SET bytes = x'00' WHERE seq = 6"],
+        "ledger entry 6: .*not one canonical",
+    ),
+    "bytes that are no object": (
+        ["UPDATE ledger SET bytes = CAST('7' AS BLOB) WHERE seq = 6"],
+        "ledger entry 6: .*not an entry",
+    ),
     "bytes with a blank": (
-        ["UPDATE ledger SET bytes = CAST(replace(CAST(bytes AS TEXT), ',\"at\"', ', \"at\"') AS BLOB) WHERE seq = 6"],
+        [replaced(6, ',"at"', ', "at"')],
         "ledger entry 6: .*not one canonical",
     ),
     "bytes of a newer format": (
-        ["UPDATE ledger SET bytes = CAST(replace(CAST(bytes AS TEXT), '\"v\":1', '\"v\":2') AS BLOB) WHERE seq = 6"],
+        [replaced(6, '"v":1', '"v":2')],
         "ledger entry 6: .*not an entry of this format",
     ),
     "data that is not canonical": (
-        ["UPDATE ledger SET bytes = CAST(replace(CAST(bytes AS TEXT), '东', '\\u4e1c') AS BLOB), leaf = leaf WHERE seq = 6"],
+        [replaced(6, "东", "\\u4e1c")],
         "ledger entry 6: .*not one canonical",
     ),
     "data that is a list": (
-        ["UPDATE ledger SET bytes = CAST(replace(replace(CAST(bytes AS TEXT), '{\"n\"', '[{\"n\"'), '},\"k', '}],\"k') AS BLOB) WHERE seq = 6"],
+        [replaced(6, '"data":{', '"data":[{'), replaced(6, '},"k', '}],"k')],
         "ledger entry 6: .*not an entry",
     ),
-    "a checkpoint's root edited": (["UPDATE checkpoint SET note = replace(note, '5', '6') WHERE size = 5"], "checkpoint 5"),
+    "a checkpoint's root edited": (
+        ["UPDATE checkpoint SET note = replace(note, '5', '6') WHERE size = 5"],
+        "checkpoint 5",
+    ),
     "a checkpoint moved": (["UPDATE checkpoint SET size = 7 WHERE size = 5"], "checkpoint 7: .*another log or size"),
     "a checkpoint that is noise": (["UPDATE checkpoint SET note = 'x'"], "checkpoint 5"),
     "a checkpoint over nothing": (["UPDATE checkpoint SET size = 0 WHERE size = 5"], "checkpoint 0"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda name: name.replace(" ", "_"))

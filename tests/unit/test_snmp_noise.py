@@ -12,7 +12,7 @@ from drivers.observed_json import observed_to_json
 from drivers.snmp.discover import assemble
 from drivers.snmp.oids import BY_PLATFORM, Oid
 from drivers.snmp.platforms import identify
-from drivers.snmp.values import Notes, as_text
+from drivers.snmp.values import Notes, Rows, as_text
 from drivers.snmp.vlans import views, vlan_names
 from policies.model import ObservedSwitch
 
@@ -34,15 +34,13 @@ PLATFORMS = st.sampled_from(["", "ruijie_os", "hp_procurve", "openvswitch", *sor
 
 @settings(max_examples=400, deadline=None)
 @given(TABLES, PLATFORMS)
-def test_tables_of_noise_become_ports_and_oddities_and_never_a_traceback(
-    read: dict[Oid, dict[tuple[int, ...], int | bytes | str]], platform: str
-) -> None:
+def test_tables_of_noise_become_ports_and_oddities_and_never_a_traceback(read: dict[str, Rows], platform: str) -> None:
     notes = Notes()
-    ports = {port.name: port for port in assemble(dict(read), platform, notes).observed()}
-    assert all(1 <= vlan <= 4094 for vlan in vlan_names(dict(read)) or ())
-    assert all(2 <= vlan <= 4094 for vlan in views(dict(read)))
+    ports = {port.name: port for port in assemble(read, platform, notes).observed()}
+    assert all(1 <= vlan <= 4094 for vlan in vlan_names(read) or ())
+    assert all(2 <= vlan <= 4094 for vlan in views(read))
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    observed = ObservedSwitch("sw", platform, now, ports, vlan_names(dict(read)), oddities=notes.texts)
+    observed = ObservedSwitch("sw", platform, now, ports, vlan_names(read), oddities=notes.texts)
     assert json.loads(json.dumps(observed_to_json(observed)))["switch"] == "sw"
 
 

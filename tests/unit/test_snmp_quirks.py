@@ -52,6 +52,19 @@ def test_port_lists_of_any_length_are_read_back(ports: set[int]) -> None:
     assert quirks.port_bits(bytes(octets).rstrip(b"\0")) == ports
 
 
+def test_mirrored_port_lists_are_known_by_the_port_vlans() -> None:
+    # PacketFence's module for 3Com SuperStack 4500: port 1 is the least significant bit of octet 1.
+    assert quirks.bits_are_mirrored({10: b"\x03", 1: b"\xfc"}, {1: 10, 2: 10, 3: 1})
+    assert quirks.mirrored(b"\x03\x80") == b"\xc0\x01"
+
+
+def test_sound_or_ambiguous_port_lists_are_not_turned() -> None:
+    assert not quirks.bits_are_mirrored({10: b"\xc0", 1: b"\x3f"}, {1: 10, 2: 10, 3: 1})
+    assert not quirks.bits_are_mirrored({1: b"\xff"}, {1: 1, 2: 1})
+    assert not quirks.bits_are_mirrored({10: b"\x01"}, {1: 10, 2: 10})  # port 2 is in neither order
+    assert not quirks.bits_are_mirrored({}, {1: 1})
+
+
 def test_vlan_lists_start_at_vlan_0_and_leave_out_what_is_no_vlan() -> None:
     # CISCO-VTP-MIB vlanTrunkPortVlansEnabled: 1024 bits from VLAN 0 on; the 4k list ends with 4095, which is no VLAN.
     assert quirks.vlan_bits(bytes.fromhex("C0"), 0) == {1}

@@ -139,7 +139,22 @@ def test_untagged_in_one_vlan_is_access_and_anything_tagged_is_a_trunk() -> None
     )
     access, trunk = (port.config for port in ports.values())
     assert (access.mode, access.access_vlan, access.allowed_vlans) == (PortMode.ACCESS, 10, None)
-    assert (trunk.mode, trunk.native_vlan, trunk.allowed_vlans) == (PortMode.TRUNK, 1, {1, 10})
+    assert (trunk.mode, trunk.native_vlan, trunk.allowed_vlans) == (PortMode.TRUNK, 1, frozenset({1, 10}))
+
+
+def test_port_lists_that_are_the_wrong_way_round_are_turned() -> None:
+    ports, oddities = observe(
+        two_ports(
+            PVID=column({1: 10, 2: 20}),
+            VLAN_CURRENT_EGRESS={(0, 10): b"\x01", (0, 20): b"\x02"},
+            VLAN_CURRENT_UNTAGGED={(0, 10): b"\x01", (0, 20): b"\x02"},
+        )
+    )
+    assert [(port.config.mode, port.config.access_vlan) for port in ports.values()] == [
+        (PortMode.ACCESS, 10),
+        (PortMode.ACCESS, 20),
+    ]
+    assert oddities == ["port lists have the bits of each octet the wrong way round and were turned"]
 
 
 def test_static_membership_serves_where_there_is_no_current_table() -> None:
@@ -167,7 +182,7 @@ def test_ciscos_trunk_tables_tell_the_mode_and_vm_vlan_the_access_vlan() -> None
     )
     access, trunk = (port.config for port in ports.values())
     assert (access.mode, access.access_vlan) == (PortMode.ACCESS, 20)
-    assert (trunk.mode, trunk.native_vlan, trunk.allowed_vlans) == (PortMode.TRUNK, 99, {10, 4094})
+    assert (trunk.mode, trunk.native_vlan, trunk.allowed_vlans) == (PortMode.TRUNK, 99, frozenset({10, 4094}))
 
 
 def test_a_cisco_port_that_negotiates_is_dynamic_whatever_it_does_now() -> None:
@@ -196,7 +211,7 @@ def test_huaweis_link_type_goes_before_what_membership_looks_like() -> None:
     )
     access, trunk = (port.config for port in ports.values())
     assert (access.mode, access.access_vlan) == (PortMode.ACCESS, 7)
-    assert (trunk.mode, trunk.native_vlan, trunk.allowed_vlans) == (PortMode.TRUNK, 1, {1, 2048})
+    assert (trunk.mode, trunk.native_vlan, trunk.allowed_vlans) == (PortMode.TRUNK, 1, frozenset({1, 2048}))
 
 
 def test_a_list_of_trunk_vlans_that_was_cut_is_not_believed() -> None:
@@ -217,6 +232,7 @@ def test_ciscos_port_security_is_read_with_its_macs_and_the_last_violator() -> N
             CPS_MAXIMUM=column({101: 2, 102: 1}),
             CPS_COUNT=column({101: 2, 102: 0}),
             CPS_ACTION=column({101: 2, 102: 1}),
+            CPS_STICKY=column({101: 1, 102: 2}),
             CPS_VIOLATIONS=column({101: 7, 102: 0}),
             CPS_LAST_MAC=column({101: bytes(MAC), 102: bytes(6)}),
             CPS_VLAN_MAC_TYPE={(101, *MAC, 10): 3, (101, 2, 0, 0, 0, 0, 1, 10): 2},
@@ -225,7 +241,8 @@ def test_ciscos_port_security_is_read_with_its_macs_and_the_last_violator() -> N
     )
     first, second = ports.values()
     assert (first.config.secure, first.config.maximum, first.config.violation) == (True, 2, Violation.RESTRICT)
-    assert first.config.secure_macs == {SecureMac(COLONS, 10)}
+    assert first.config.secure_macs == frozenset({SecureMac(COLONS, 10)})
+    assert (first.config.sticky, second.config.sticky) == (True, False)
     assert first.learned == {Learned("02:00:00:00:00:01", 10, "secure")}
     assert (first.violations, first.last_violator, first.oper) == (7, COLONS, Oper.BLOCKED)
     assert (second.config.secure, second.config.secure_macs, second.last_violator) == (False, frozenset(), "")
@@ -264,7 +281,11 @@ def test_huaweis_and_h3cs_port_security_have_their_own_numbers() -> None:
         "h3c_comware",
     )
     first, second = (port.config for port in h3c.values())
-    assert (first.secure, first.violation, first.secure_macs) == (True, Violation.RESTRICT, {SecureMac(COLONS, 10)})
+    assert (first.secure, first.violation, first.secure_macs) == (
+        True,
+        Violation.RESTRICT,
+        frozenset({SecureMac(COLONS, 10)}),
+    )
     assert (second.secure, second.secure_macs) == (False, frozenset())
 
 
@@ -303,7 +324,7 @@ def test_cdp_neighbours_are_by_if_index() -> None:
 
 def test_numbers_come_through_whatever_type_the_agent_gives_them() -> None:
     notes = Notes()
-    read = {Oid.IF_TYPE: {(1,): 6, (2,): b"6", (3,): " 117 ", (4,): b"six", (5, 6): 6}}
+    read: Read = {Oid.IF_TYPE: {(1,): 6, (2,): b"6", (3,): " 117 ", (4,): b"six", (5, 6): 6}}
     assert numbers(read, Oid.IF_TYPE, notes) == {1: 6, 2: 6, 3: 117}
     assert [str(note) for note in notes.texts] == ["2 values of IF_TYPE have a wrong type or index and were ignored"]
     assert as_int(b"-5") == -5

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,7 +56,10 @@ def test_a_failed_upgrade_changes_nothing(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_two_processes_may_make_the_database_at_once(tmp_path: Path) -> None:
-    code = "import sys; from pathlib import Path; from controller.store.open import open_store\nopen_store(Path(sys.argv[1])).close()"
+    code = (
+        "import sys; from pathlib import Path; from controller.store.open import open_store\n"
+        "open_store(Path(sys.argv[1])).close()"
+    )
     both = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stderr=subprocess.PIPE) for _ in range(2)]
     errors = [process.communicate()[1] for process in both]
     assert [process.returncode for process in both] == [0, 0], errors

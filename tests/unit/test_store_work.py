@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -203,6 +204,11 @@ def test_a_lease_that_ran_out_is_lost_and_its_holder_learns_it(store: Store, clo
         leases.renew(store, new, timedelta(minutes=5))
 
 
+def line_of(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
 def test_only_one_of_many_processes_gets_the_lease(tmp_path: Path) -> None:
     open_store(tmp_path).close()
     code = """
@@ -226,11 +232,12 @@ with open_store(Path(sys.argv[1])) as store:
         subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdin=-1, stdout=-1, text=True) for _ in range(3)
     ]
     try:
-        assert [racer.stdout.readline() for racer in racers] == ["ready\n"] * 3
+        assert [line_of(racer) for racer in racers] == ["ready"] * 3
         for racer in racers:
+            assert racer.stdin is not None
             racer.stdin.write("\n")
             racer.stdin.flush()
-        assert sorted(racer.stdout.readline() for racer in racers) == ["busy\n", "busy\n", "won\n"]
+        assert sorted(line_of(racer) for racer in racers) == ["busy", "busy", "won"]
     finally:
         for racer in racers:
             racer.communicate("\n")

@@ -18,7 +18,7 @@ from lab.switch.persona.agent import Agent
 from lab.switch.persona.config import Config
 from lab.switch.persona.configure_port import apply_text
 from lab.switch.persona.faults import Faults
-from lab.switch.persona.shell import Shell
+from lab.switch.persona.shell import Dropped, Shell
 from lab.switch.persona.state import Switch
 from lab.switch.persona.traps import TrapSender
 
@@ -145,13 +145,13 @@ class Persona:
                 await shell.single(process.command)
             else:
                 await shell.run()
-        except (OSError, asyncssh.Error) as error:
-            log.debug("session ended: %s", error)
+        except (OSError, asyncssh.Error, Dropped) as error:
+            log.debug("session ended: %r", error)
+            process.get_extra_info("connection").abort()
         finally:
             self._sessions.discard(process)
             with contextlib.suppress(OSError):  # the client was faster
                 process.exit(0)
-            process.get_extra_info("connection").close()
 
     def _drop_sessions(self) -> None:
         for process in list(self._sessions):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 from collections.abc import Awaitable, Callable
 from inspect import isawaitable
@@ -77,7 +76,7 @@ class Shell:
     # -- the session --------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Serve until the client or the switch ends the session."""
+        """Serve until the user ends the session; raises Dropped when the client or the switch did."""
         self.switch.log_listeners.append(self._monitor)
         try:
             self._write(b"\r\n")
@@ -86,16 +85,13 @@ class Shell:
                 if line.strip():
                     self.commands.append(line.strip())
                     await self.execute(line)
-        except Dropped:
-            pass
         finally:
             self.switch.log_listeners.remove(self._monitor)
 
     async def single(self, line: str) -> None:
-        """Serve `ssh switch COMMAND`: one command, without prompt, echo or paging."""
+        """Serve `ssh switch COMMAND`: one command, without prompt, echo or paging. Raises Dropped."""
         self.length = 0
-        with contextlib.suppress(Dropped):
-            await self.execute(line)
+        await self.execute(line)
 
     @property
     def prompt(self) -> str:

@@ -111,7 +111,7 @@ def show_source_binding(call: ExecCall) -> str:
     """Show the IP source binding table."""
     only, vlan = call.interface("if"), call.match.values.get("vlan")
     rows = [
-        f"{b.mac.upper():<18}  {b.ip:<15}  {'infinite':<10}  {'static':<13}   {b.vlan:<4} {b.interface}"
+        f"{b.mac.upper():<18}  {b.ip:<15}  {'infinite':<10}  {'static':<13}   {b.vlan:<4}  {b.interface}"
         for b in call.switch.running.bindings
         if (only is None or only.name == b.interface) and vlan in {None, b.vlan}
     ]

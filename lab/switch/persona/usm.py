@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from typing import TYPE_CHECKING, Any
 
 from pysnmp.carrier.asyncio.dgram.udp import DOMAIN_NAME, UdpTransport, UdpTransportAddress  # type: ignore[import-untyped]
@@ -31,6 +32,8 @@ _EXCEPTIONS: dict[int, Any] = {
     ber.NO_INSTANCE: rfc1905.noSuchInstance,
     ber.END_OF_VIEW: rfc1905.endOfMibView,
 }
+#: 2020-09-13: keeps the count of seconds inside 31 bits until 2088.
+_EPOCH = 1_600_000_000
 _TAGS = {kind.tagSet: tag for tag, kind in _TYPES.items()}
 _REFUSALS: dict[str, Any] = {
     "wrongType": smi_error.WrongTypeError, "wrongLength": smi_error.WrongLengthError,
@@ -101,11 +104,26 @@ class _Borrowed(UdpTransport):  # type: ignore[misc]
         """Leave the socket to its owner."""
 
 
+def _engine(identity: bytes) -> SnmpEngine:
+    """Make an engine of a given identity whose boot count rises with every start.
+
+    Given to the constructor, the identity would make pysnmp keep its boot count in a file of a shared folder and leave
+    that file open.
+    """
+    engine = SnmpEngine()
+    builder = engine.get_mib_builder()
+    held, boots = builder.import_symbols("__SNMP-FRAMEWORK-MIB", "snmpEngineID", "snmpEngineBoots")
+    held.syntax = held.syntax.clone(identity)
+    engine.snmpEngineID = held.syntax
+    boots.syntax = boots.syntax.clone(int(time.time()) - _EPOCH)
+    return engine
+
+
 class Usm:
     """The v3 side of the agent."""
 
     def __init__(self, agent: Agent, config: Config, mac: bytes) -> None:
-        engine = self._engine = SnmpEngine(rfc1902.OctetString(bytes.fromhex("8000000903") + mac))
+        engine = self._engine = _engine(bytes.fromhex("8000000903") + mac)
         usm_config.add_v3_user(
             engine, config.snmp.v3_user,
             usm_config.USM_AUTH_HMAC96_SHA, config.snmp.v3_auth,

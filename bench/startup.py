@@ -1,0 +1,29 @@
+"""`portseal --help` beside `python -c "import click"`: what lazy imports save."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.result import Line, ratio
+
+RUNS = 21
+
+
+def measure() -> Iterator[Line]:
+    """Time both, interleaved, and compare the medians."""
+    ours = [str(Path(sys.executable).with_name("portseal")), "--help"]
+    peer = [sys.executable, "-c", "import click"]
+    times: dict[str, list[float]] = {"ours": [], "peer": []}
+    for _ in range(RUNS):
+        for name, command in (("ours", ours), ("peer", peer)):
+            started = time.perf_counter()
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            times[name].append(time.perf_counter() - started)
+    yield ratio(
+        "portseal --help / import click", statistics.median(times["ours"]), statistics.median(times["peer"]), 1.5
+    )
