@@ -66,11 +66,11 @@ def measure() -> Iterator[Line]:
     }
     times = []
     for _ in range(9):
-        started = time.perf_counter()
+        started = time.process_time()
         wanted = {switch.name: expected(site, switch, devices, bindings, NOW.date()) for switch in switches}
         changes = plan(wanted, observed)
         findings = comply(site, wanted, observed, devices.values(), NOW)
-        times.append((time.perf_counter() - started) / (SWITCHES * PORTS) * 1e6)
+        times.append((time.process_time() - started) / (SWITCHES * PORTS) * 1e6)
     assert changes.count == SWITCHES * (PORTS + 1)
     assert findings
     yield most(f"rules over {SWITCHES * PORTS} ports", statistics.median(times), 50, "µs a port")

@@ -77,6 +77,11 @@ def parse(read: Read, text: str, *, where: str = "") -> list[Row]:
     return _Parser(read, where).rows(text)
 
 
+def is_log(line: str) -> bool:
+    """Tell whether `line` is a log message that a terminal shows between two lines of an answer."""
+    return "%" in line and _LOG.match(line) is not None
+
+
 def find_read(dialect: Dialect, command: str) -> Read:
     """Give the first read of `command`, written in full, as an alias, or abbreviated as switches accept it.
 
@@ -324,7 +329,7 @@ def _significant(text: str, read: Read) -> Iterator[str]:
         del lines[-1]
     first = True
     for line in lines:
-        if "%" in line and _LOG.match(line):
+        if is_log(line):
             continue
         if not (first and _is_echo(line, read)):
             yield line

@@ -42,6 +42,8 @@ def read_state(session: Session, switch: str, now: datetime, timing: Timing | No
             texts[read.command] = _ask(session, read)
         text = texts[read.command]
         if text is None:
+            if not read.optional:
+                raise CommandRejected(switch, read.command, "")
             continue
         started = time.perf_counter()
         answers.append((read, parse(read, text, where=switch)))
@@ -54,9 +56,13 @@ def read_state(session: Session, switch: str, now: datetime, timing: Timing | No
 
 
 def _ask(session: Session, read: Read) -> str | None:
-    try:
-        return session.read(read.command)
-    except CommandRejected:
-        if read.optional:
-            return None
-        raise
+    """Ask in the command's own words, then in those of older models; None when a model knows none of them."""
+    refused: CommandRejected | None = None
+    for command in (read.command, *(alias for alias in read.aliases if "{" not in alias)):
+        try:
+            return session.read(command)
+        except CommandRejected as error:
+            refused = refused or error
+    if refused is None or read.optional:
+        return None
+    raise refused

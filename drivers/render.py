@@ -19,6 +19,8 @@ from policies.texts import t
 #: Phases that take something away; they run first on every port when a MAC moves between ports.
 _LEAVING = frozenset({"off", "remove"})
 _NAME = re.compile(r"\{([a-z_]+)\}")
+#: VLAN names that every switch takes; another (blanks, Chinese) is written as vlanN.
+_VLAN_NAME = re.compile(r"[A-Za-z0-9][\w.\-]{0,31}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,12 @@ def commands(
     `parameters` fill a site's own names in the templates; `exact` tells sticky from configured MACs (rollback).
 
     Raises:
-        ConfigError: the dialect has no template for a setting that the change set demands.
+        ConfigError: the dialect has no template for a setting, or for one of its values, that the change set demands.
 
     """
     given = {**dialect.parameters, **(parameters or {})}
     result = [
-        Command(fill(line, {**given, "vlan": vlan.vlan, "name": vlan.after}))
+        Command(fill(line, {**given, "vlan": vlan.vlan, "name": _vlan_name(vlan.vlan, vlan.after)}))
         for vlan in changes.vlans
         if vlan.after is not None
         for line in dialect.vlan_add
@@ -62,7 +64,14 @@ def commands(
         if vlan.after is None
         for line in dialect.vlan_remove
     )
+    for command in result:
+        _one_line(command)
     return result
+
+
+def check_undo(dialect: Dialect, changes: SwitchChanges, parameters: Mapping[str, str] | None = None) -> None:
+    """See that what `changes` replaces could be written back; raises ConfigError like :func:`commands` if not."""
+    commands(dialect, changes.inverse(), parameters, exact=True)
 
 
 def script(dialect: Dialect, lines: list[Command]) -> list[str]:
@@ -91,15 +100,40 @@ def fill(template: str, values: Mapping[str, object]) -> str:
 
 
 def _moves(changes: SwitchChanges) -> bool:
-    leaving: set[tuple[str, str]] = set()
-    coming: set[tuple[str, str]] = set()
+    """Tell whether a MAC, or an IP, leaves one port of the change set and comes to another."""
+    leaving: dict[str, set[str]] = {}
+    coming: list[tuple[str, str]] = []
     for change in changes.ports:
-        before, after = change.before.secure_macs or frozenset(), change.after.secure_macs
-        if after is not None:
-            leaving.update((entry.mac, change.port) for entry in before - after)
-            coming.update((entry.mac, change.port) for entry in after - before)
-    gone = {mac for mac, _ in leaving}
-    return any(mac in gone for mac, _ in coming)
+        old, new = _addresses(change.before), _addresses(change.after)
+        for setting, after in new.items():
+            before = old.get(setting, frozenset())
+            for address in before - after:
+                leaving.setdefault(address, set()).add(change.port)
+            coming.extend((address, change.port) for address in after - before)
+    return any(leaving.get(address, set()) - {port} for address, port in coming)
+
+
+def _addresses(config: PortConfig) -> dict[str, frozenset[str]]:
+    found = {}
+    if config.secure_macs is not None:
+        found["secure_macs"] = frozenset(entry.mac for entry in config.secure_macs)
+    if config.ip_bindings is not None:
+        found["ip_bindings"] = frozenset(each for entry in config.ip_bindings for each in (entry.mac, entry.ip))
+    return found
+
+
+def _vlan_name(vlan: int, name: str) -> str:
+    return name if _VLAN_NAME.fullmatch(name) else f"vlan{vlan}"
+
+
+def _one_line(command: Command) -> None:
+    """Refuse what would be several lines for the switch: a line end in a name or description starts a new command."""
+    if not command.line.isprintable():
+        raise ConfigError(
+            t("the command {command} has a control character in it", command=ascii(command.line)),
+            where=command.port or "",
+            next_step=t("correct the name or description that it comes from"),
+        )
 
 
 class _PortWriter:
@@ -110,21 +144,29 @@ class _PortWriter:
         self.given: dict[str, object] = {**given, "port": spell(change.port, dialect.spell)}
         self.demanded = {name for name in PortConfig.__dataclass_fields__ if getattr(change.after, name) is not None}
         known = set(dialect.settings)
-        if unknown := self.demanded - known:
-            raise ConfigError(
-                t(
-                    "the dialect {platform} has no command for {settings}",
-                    platform=dialect.platform,
-                    settings=", ".join(sorted(unknown)),
-                ),
-                where=change.port,
-                next_step=t("leave this out of the plan, or set it by hand"),
-            )
+        self._refuse(sorted(self.demanded - known))
+        self._refuse(sorted(name for name in self._changing() if not self._writable(name)))
         self.quiesced = {
             flag
             for flag, members in dialect.quiesce.items()
             if getattr(change.before, flag) is True and self._changing() & members
         }
+
+    def _refuse(self, lacking: list[str]) -> None:
+        if lacking:
+            raise ConfigError(
+                t(
+                    "the dialect {platform} has no command for {settings}",
+                    platform=self.dialect.platform,
+                    settings=", ".join(lacking),
+                ),
+                where=self.change.port,
+                next_step=t("leave this out of the plan, or set it by hand"),
+            )
+
+    def _writable(self, setting: str) -> bool:
+        template = self.dialect.settings[setting]
+        return isinstance(template, Items) or bool(_lines_for(template, getattr(self.change.after, setting)))
 
     def _changing(self) -> set[str]:
         return {name for name in self.demanded if getattr(self.change.after, name) != getattr(self.change.before, name)}
@@ -152,13 +194,7 @@ class _PortWriter:
             yield from self._set(template, after)
 
     def _set(self, template: Set, value: object) -> Iterator[Command]:
-        if value in template.by_value:
-            lines = template.by_value[value]
-        elif value in ("", frozenset()):
-            lines = template.clear
-        else:
-            lines = template.value
-        for line in lines:
+        for line in _lines_for(template, value):
             yield Command(fill(line, {**self.given, **_written(value)}), self.change.port)
 
     def _items(
@@ -194,6 +230,12 @@ class _PortWriter:
             }
             for line in lines:
                 yield Command(fill(line, values), port)
+
+
+def _lines_for(template: Set, value: object) -> tuple[str, ...]:
+    if value in template.by_value:
+        return template.by_value[value]
+    return template.clear if value in ("", frozenset()) else template.value
 
 
 def _missing(

@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
 from drivers.dialect import Dialect
+from drivers.parse import is_log
 from drivers.redact import blank_secrets
 from drivers.render import Command, fill
 from drivers.transports import Channel
-from policies.errors import AuthenticationFailed, CommandRejected, DeviceTimeout, EquipmentError, VerifyFailed
+from policies.errors import (
+    AuthenticationFailed,
+    CommandRejected,
+    DeviceTimeout,
+    EquipmentError,
+    StorageFailed,
+    VerifyFailed,
+)
 from policies.names import spell
 from policies.texts import t
 
 #: Called before and after each line that changes the device: (phase "before" or "after", line).
 WriteListener = Callable[[str, str], None]
 
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\x07|\x00")
+#: What a terminal obeys and does not show: window titles, colours, bracketed paste, character sets, bell.
+_CONTROL = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\x1b\([A-Z0-9]|\x07|\x00")
+#: How a switch wipes its pager's question off the line before it goes on: backspaces or cursor moves around blanks.
+_WIPED = re.compile(r"\A ?(?:(?:\x08|\r|\x1b\[\d*[DK])+ *)*(?:\x08|\r|\x1b\[\d*[DK])(?!\n)")
 #: How much of an answer's end is looked at for a prompt; longer than any prompt or pager line.
 _TAIL = 600
-_BACKSPACES = re.compile(r"[^\n]\x08")
+_BACKSPACES = re.compile(r"[^\n\x08]\x08")
+#: An answer may take this many times the timeout as long as something keeps coming: a big configuration on a slow line.
+_PATIENCE = 10
+#: IOS cuts longer names in its configuration prompts.
+_NAME_CUT = 16
 
 
 class Session:
@@ -46,8 +62,8 @@ class Session:
         self.parameters = {**dialect.parameters, **(parameters or {})}
         self.network_s = 0.0
         self._failure = re.compile("|".join(f"(?:{pattern})" for pattern in dialect.failure), re.MULTILINE)
-        self._prompt = re.compile(rf"(?:^|[\r\n])(?:{dialect.prompt})$")
-        self._pager = re.compile(dialect.pager) if dialect.pager else None
+        self._prompt = re.compile(rf"(?:^|[\r\n])(?:{dialect.prompt})\Z")
+        self._pager = re.compile(rf"(?:{dialect.pager})\Z") if dialect.pager else None
         self._enable_password = enable_password
         self.hostname = ""
 
@@ -55,7 +71,7 @@ class Session:
         """Log in as far as the dialect's start state: privileged, unpaged."""
         try:
             self._start()
-        except EquipmentError:
+        except BaseException:
             self.channel.close()
             raise
         return self
@@ -66,7 +82,7 @@ class Session:
 
     def read(self, command: str) -> str:
         """Give the answer to a command that changes nothing, without echo and prompt."""
-        return self._checked(fill(command, self.parameters))
+        return self._checked(fill(command, self.parameters), edges=True)
 
     def configure(self, commands: Sequence[Command], listener: WriteListener | None = None) -> None:
         """Send `commands`, entering and leaving modes; the mode is left also when one is rejected.
@@ -80,11 +96,14 @@ class Session:
         port: str | None = None
         try:
             for command in commands:
-                if command.port != port:
-                    self._change_port(port, command.port, told)
+                if port is not None and command.port != port:
+                    self._lines(self.dialect.leave_interface, told)
+                    port = None
+                if command.port is not None and command.port != port:
+                    self._enter(command.port, told)
                     port = command.port
                 self._lines((command.line,), told)
-        except CommandRejected:
+        except (CommandRejected, StorageFailed):
             self._leave(port)
             raise
         if port is not None:
@@ -116,12 +135,20 @@ class Session:
     def _start(self) -> None:
         greeting = self._until(self._prompt)
         self._learn(greeting)
-        if self.dialect.enable is not None and greeting.rstrip().endswith(">"):
+        # A line of the banner may look like a prompt; what follows the echo of a command is one.
+        prompt = self._prepare() or greeting
+        if self.dialect.enable is not None and prompt.rstrip().endswith(">"):
             self._enable(*self.dialect.enable)
+            self._prepare()
+        self._anchor()
+
+    def _prepare(self) -> str:
+        answer = ""
         for line in self.dialect.on_open:
             self._send(line)
-            self._learn(self._until(self._prompt, echo=line))
-        self._anchor()
+            answer = self._until(self._prompt, echo=line)
+            self._learn(answer)
+        return answer
 
     def _learn(self, text: str) -> None:
         found = self._prompt.search(text)
@@ -132,16 +159,16 @@ class Session:
         """From now on only this host's own prompt counts, so that a prompt in a banner or a description does not."""
         if not self.hostname:
             return
-        host = re.escape(self.hostname)
+        host = re.escape(self.hostname[:_NAME_CUT]) + (r"[\w.\-/]*" if len(self.hostname) > _NAME_CUT else "")
         patterns = [
             re.sub(r"\(\?P<host>(?:[^()\\]|\\.)*\)", lambda _: host, pattern)
             for pattern in (self.dialect.prompt, self.dialect.config_prompt, self.dialect.interface_prompt)
             if pattern
         ]
-        self._prompt = re.compile("(?:^|[\r\n])(?:" + "|".join(patterns) + ")$")
+        self._prompt = re.compile("(?:^|[\r\n])(?:" + "|".join(patterns) + r")\Z")
 
     def _enable(self, command: str, asks: str) -> None:
-        either = re.compile(f"(?:{asks})|{self._prompt.pattern}")
+        either = re.compile(rf"(?:{asks})\Z|{self._prompt.pattern}")
         self._send(command)
         answer = self._until(either, echo=command)
         if re.search(asks, answer):
@@ -155,15 +182,15 @@ class Session:
                 next_step=t("set 'enable' of this switch in site.toml"),
             )
 
-    def _change_port(self, old: str | None, new: str | None, told: WriteListener) -> None:
-        if old is not None:
-            self._lines(self.dialect.leave_interface, told)
-        if new is not None and self.dialect.enter_interface:
-            self._lines((fill(self.dialect.enter_interface, {"port": spell(new, self.dialect.spell)}),), told)
+    def _enter(self, port: str, told: WriteListener) -> None:
+        if self.dialect.enter_interface:
+            self._lines((fill(self.dialect.enter_interface, {"port": spell(port, self.dialect.spell)}),), told)
 
     def _leave(self, port: str | None) -> None:
+        """Leave the modes after a failure; when that fails too, the failure that is already under way says more."""
         lines = (self.dialect.leave_interface if port is not None else ()) + self.dialect.leave_config
-        self._lines(lines, _silent)
+        with contextlib.suppress(EquipmentError):
+            self._lines(lines, _silent)
 
     def _lines(self, lines: Sequence[str], told: WriteListener) -> None:
         for line in lines:
@@ -171,10 +198,12 @@ class Session:
             self._checked(line)
             told("after", line)
 
-    def _checked(self, command: str, answers: Sequence[tuple[str, str]] = ()) -> str:
+    def _checked(self, command: str, answers: Sequence[tuple[str, str]] = (), *, edges: bool = False) -> str:
+        """Ask; with `edges` only the answer's first and last lines may say no: a banner in it may say anything."""
         answer = self._ask(command, answers)
-        if (found := self._failure.search(answer)) is not None:
-            line = answer[found.start() :].strip().splitlines()[0]
+        said = _edges(answer) if edges else answer
+        if (found := self._failure.search(said)) is not None:
+            line = said[found.start() :].strip().splitlines()[0]
             raise CommandRejected(self.switch, self.redact(command), self.redact(line))
         return answer
 
@@ -184,16 +213,17 @@ class Session:
 
     def _ask(self, command: str, answers: Sequence[tuple[str, str]]) -> str:
         self._send(command)
-        waiting = list(answers)
-        pattern = self._prompt
-        if waiting:
-            questions = "|".join(f"(?:{question})" for question, _ in waiting)
-            pattern = re.compile(f"(?:{questions})|{self._prompt.pattern}")
+        waiting = [(re.compile(rf"(?:{question})\Z"), reply) for question, reply in answers]
+        pattern = re.compile("|".join([*(question.pattern for question, _ in waiting), self._prompt.pattern]))
         text = self._until(pattern, echo=command)
-        while not self._prompt.search(text):
-            reply = next(reply for question, reply in waiting if re.search(question + r"\Z", text))
+        for _ in range(2 * len(waiting)):
+            reply = next((reply for question, reply in waiting if question.search(text)), None)
+            if reply is None:
+                break
             self._send(reply)
             text += self._until(pattern)
+        if self._prompt.search(text) is None:
+            raise CommandRejected(self.switch, self.redact(command), self.redact(_shown(text)))
         return self._prompt.sub("", text).strip("\r\n")
 
     def _send(self, line: str) -> None:
@@ -201,45 +231,53 @@ class Session:
 
     def _until(self, pattern: re.Pattern[str], echo: str = "") -> str:
         """Read until `pattern` ends the text. The echo is cut off first, so that it cannot be taken for an answer."""
-        raw, kept = "", ""
-        deadline = time.monotonic() + self.timeout
+        raw, kept, more_came = "", "", False
+        ends = time.monotonic() + self.timeout * _PATIENCE
+        command = echo
         while True:
-            raw += self._receive(deadline, kept + raw)
-            tail = _plain(raw[-_TAIL:])
+            raw += self._receive(ends, command, kept + raw)
+            tail = _without_logs(_plain(raw[-_TAIL:]))
             paged = self._pager is not None and self._pager.search(tail) is not None
             if not paged and pattern.search(tail) is None:
                 continue  # cheap on long answers: the whole text is looked at only when its end may be a prompt
-            text = _plain(kept + raw)
+            text = _without_logs(_plain(kept + (_WIPED.sub("", raw) if more_came else raw)))
             if echo:
                 text, found = _without_echo(text, echo)
                 if not found:
                     continue
-            if paged and self._pager is not None and (more := self._pager.search(text)) is not None:
-                kept, raw, echo = text[: more.start()], "", ""
+            if self._pager is not None and (more := self._pager.search(text)) is not None:
+                kept, raw, echo, more_came = text[: more.start()], "", "", True
                 self.channel.write(" ")
             elif pattern.search(text):
                 return text
 
-    def _receive(self, deadline: float, so_far: str) -> str:
+    def _receive(self, ends: float, command: str, so_far: str) -> str:
         before = time.monotonic()
         try:
-            if before >= deadline:
-                raise DeviceTimeout(
-                    t(
-                        "no prompt within {seconds} s; it ended with '{tail}'",
-                        seconds=self.timeout,
-                        tail=self.redact(_shown(so_far[-_TAIL:])),
-                    ),
-                    where=self.switch,
-                    next_step=t("check the switch's load and the line, then try again"),
-                )
-            return self.channel.read(deadline - before)
+            if before < ends:
+                return self.channel.read(min(self.timeout, ends - before))
+            raise self._late(command, so_far)
+        except DeviceTimeout as error:
+            raise self._late(command, so_far) from error
         finally:
             self.network_s += time.monotonic() - before
 
+    def _late(self, command: str, so_far: str) -> DeviceTimeout:
+        return DeviceTimeout(
+            t(
+                "no prompt within {seconds} s after '{command}'; it ended with '{tail}'",
+                seconds=self.timeout,
+                command=self.redact(command) or "login",
+                tail=self.redact(_shown(_plain(so_far[-_TAIL:]))),
+            ),
+            where=self.switch,
+            next_step=t("check the switch's load and the line, then try again"),
+        )
+
 
 def _plain(text: str) -> str:
-    text = re.sub(r"\r+\n", "\n", _CONTROL.sub("", text))
+    """Give what a terminal would show, but for cursor moves that only a pager makes."""
+    text = re.sub(r"(^|\n)\r+", r"\1", re.sub(r"\r+\n", "\n", _CONTROL.sub("", text)))
     while "\x08" in text:
         shorter = _BACKSPACES.sub("", text)
         if shorter == text:
@@ -248,21 +286,32 @@ def _plain(text: str) -> str:
     return text
 
 
+def _without_logs(text: str) -> str:
+    """Drop log messages. IOS shows no prompt again after one, so the prompt before it is the end of the answer."""
+    if "%" not in text:
+        return text
+    lines = text.split("\n")
+    end = len(lines)
+    while end and (not lines[end - 1] or is_log(lines[end - 1])):
+        end -= 1
+    trailing = lines[end:] if not any(map(is_log, lines[end:])) else []
+    return "\n".join([line for line in lines[:end] if not is_log(line)] + trailing)
+
+
 def _without_echo(text: str, echo: str) -> tuple[str, bool]:
     """Cut off the echoed command; a terminal may have wrapped it with carriage returns or blanks."""
     wanted = "".join(echo.split())
-    position = 0
-    for offset, character in enumerate(text):
-        if character.isspace():
-            continue
-        if position < len(wanted) and character == wanted[position]:
-            position += 1
-            if position == len(wanted):
-                end = text.find("\n", offset)
-                return (text[end:], True) if end >= 0 else (text, False)
-        else:
-            position = 1 if wanted and character == wanted[0] else 0
-    return text, not wanted
+    places = [place for place, character in enumerate(text) if not character.isspace()]
+    at = "".join(text[place] for place in places).find(wanted)
+    if at < 0 or not wanted:
+        return text, not wanted
+    end = text.find("\n", places[at + len(wanted) - 1])
+    return (text[end:], True) if end >= 0 else (text, False)
+
+
+def _edges(answer: str) -> str:
+    lines = [line for line in answer.split("\n") if line.strip()]
+    return "\n".join(lines if len(lines) <= 5 else lines[:3] + lines[-2:])
 
 
 def _shown(text: str) -> str:

@@ -14,6 +14,7 @@
     │   ├── UnparsedOutput            it said something that the dialect does not know
     │   ├── VerifyFailed              what was read back is not what was asked for
     │   └── StorageFailed             disk full, read-only, database damaged
+    ├── Unexpected                    a mistake in Portseal itself
     ├── SafetyRefusal         (4)     a safety rule holds the hand
     │   ├── StalePlan                 the switch changed since the plan was made
     │   └── Busy                      somebody else is writing to this switch
@@ -43,9 +44,9 @@ class PortsealError(Exception):
         """Give the one line shown to the user, in `language` (zh or en)."""
         where = f"{self.where}: " if self.where else ""
         if self.next_step is None:
-            return where + render(self.what, language)
+            return _one_line(where + render(self.what, language))
         joined = t("{what} Next: {next_step}", what=self.what, next_step=self.next_step)
-        return where + render(joined, language)
+        return _one_line(where + render(joined, language))
 
     def __str__(self) -> str:
         """Give the English line."""
@@ -123,6 +124,17 @@ class StorageFailed(EquipmentError):
     """This machine's disk or database refused: full, read-only, or damaged."""
 
 
+class Unexpected(PortsealError):
+    """An exception that nobody foresaw, as one line; the traceback goes to the log at debug level."""
+
+    def __init__(self, error: BaseException, *, where: str = "") -> None:
+        super().__init__(
+            t("unexpected {kind}: {reason}", kind=type(error).__name__, reason=str(error)[:160]),
+            where=where,
+            next_step=t("this is a mistake in Portseal: report it with this line; run 'portseal check'"),
+        )
+
+
 class SafetyRefusal(PortsealError):
     """A safety rule refuses the act; nothing was changed."""
 
@@ -141,3 +153,8 @@ class LedgerBroken(PortsealError):
     """The ledger does not verify; `where` is the first bad entry."""
 
     exit_code = 1
+
+
+def _one_line(text: str) -> str:
+    """Make one line of it that no terminal obeys: what a switch said may hold line ends and escape sequences."""
+    return "".join(character if character.isprintable() else " " for character in " ".join(text.split()))

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from functools import lru_cache
+from operator import attrgetter
 
 from policies.model import (
     ChangeSet,
@@ -29,6 +30,7 @@ from policies.texts import Text, t
 
 #: Settings of a port, in the order of PortConfig.
 SETTINGS = tuple(field.name for field in fields(PortConfig))
+_settings_of = attrgetter(*SETTINGS)
 
 #: LLDP capabilities of equipment that forwards for others (IEEE 802.1AB: bridge, router, WLAN access point, repeater).
 _FORWARDS = frozenset("BRWP")
@@ -90,13 +92,10 @@ def able(config: PortConfig, capabilities: frozenset[str]) -> PortConfig:
 
 def snapshot_digest(observed: ObservedSwitch) -> str:
     """Hash (SHA-256, hex) the managed settings of all ports, and the VLANs: a plan is stale when this has changed."""
-    ports = {
-        name: {setting: _plain(getattr(port.config, setting)) for setting in SETTINGS}
-        for name, port in sorted(observed.ports.items())
-    }
+    ports = [[name, *map(_plain, _settings_of(port.config))] for name, port in sorted(observed.ports.items())]
     blocked = sorted(name for name, port in observed.ports.items() if port.oper is Oper.BLOCKED)
     vlans = sorted((observed.vlans or {}).items())
-    text = json.dumps([ports, blocked, vlans], sort_keys=True, separators=(",", ":"))
+    text = json.dumps([SETTINGS, ports, blocked, vlans], separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

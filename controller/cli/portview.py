@@ -9,7 +9,7 @@ from datetime import datetime
 from controller.cli.base import Settings
 from controller.cli.search import is_fresh
 from controller.cli.subjects import known_ports
-from controller.cli.words import LINKS, PORT_ROLES, age, difference, entry_json, local_time
+from controller.cli.words import LINKS, PORT_ROLES, age, difference, entry_json, listed, local_time
 from controller.context import Context
 from controller.ledger.entry import Entry
 from controller.ledger.query import Filter, entries
@@ -121,7 +121,10 @@ class PortView:
             told.append(t("  that is too old to count as evidence. Next: portseal check {switch}", switch=self.switch))
         if self.seen is None:
             return [*told, t("  the switch has no such port")]
-        told.append(t("  link: {state} {cause}", state=LINKS[self.seen.oper], cause=self.seen.blocked_cause))
+        link = t("  link: {state}", state=LINKS[self.seen.oper])
+        if self.seen.blocked_cause:
+            link = t("  link: {state} ({cause})", state=LINKS[self.seen.oper], cause=self.seen.blocked_cause)
+        told.append(link)
         macs = sorted({entry.mac for entry in self.seen.learned if entry.kind != "self"})
         told.append(t("  learned there: {macs}", macs=", ".join(macs)) if macs else t("  no MAC is learned there"))
         if self.seen.violations:
@@ -149,10 +152,10 @@ class PortView:
         told = []
         if self.change is not None:
             words = [SETTING_WORDS[name] for name in self.change.fields]
-            told += [
-                t("  a plan would change: {setting} ({reason})", setting=each, reason=self.change.reason)
-                for each in words
-            ]
+            if words:
+                told.append(
+                    t("  a plan would change: {settings} ({reason})", settings=listed(words), reason=self.change.reason)
+                )
             if self.change.recover:
                 told.append(t("  a plan would open it again: the switch has shut it"))
         for refusal in self.refusals:

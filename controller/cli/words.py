@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from controller.ledger.entry import Entry
@@ -55,6 +55,13 @@ def _members(values: frozenset[object]) -> Text | str:
         return format_vlans(numbers)
     pairs = {(str(getattr(each, "mac", each)), getattr(each, "ip", None)) for each in values}
     return ", ".join(mac if ip is None else f"{mac}={ip}" for mac, ip in sorted(pairs, key=str))
+
+
+def listed(texts: Sequence[Text]) -> Text | str:
+    """Join sentences or words in the way of the reader's language."""
+    if len(texts) < 2:
+        return texts[0] if texts else ""
+    return t("{first}, {rest}", first=texts[0], rest=listed(texts[1:]))
 
 
 def difference(name: str, wanted: PortConfig, seen: PortConfig) -> Text:

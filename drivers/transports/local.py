@@ -18,17 +18,28 @@ from policies.texts import t
 
 
 class LocalChannel:
-    """A :class:`~drivers.transports.Channel` to a shell started with `argv` (default: bash without start-up files)."""
+    """A :class:`~drivers.transports.Channel` to a shell started with `argv`.
 
-    def __init__(self, argv: Sequence[str] = ("/bin/bash", "--norc", "--noprofile")) -> None:
+    The default is bash without start-up files and without line editing, whose echo of a long line is not the line.
+    """
+
+    def __init__(self, argv: Sequence[str] = ("/bin/bash", "--norc", "--noprofile", "--noediting")) -> None:
         self.where = argv[0]
+        self._open = True
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._master, slave = pty.openpty()
         # A wide terminal, or readline wraps long commands and their echo cannot be recognised.
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 1000, 511, 0, 0))
         try:
             self._process = subprocess.Popen(
-                list(argv), stdin=slave, stdout=slave, stderr=slave, close_fds=True, start_new_session=True
+                list(argv),
+                stdin=slave,
+                stdout=slave,
+                stderr=slave,
+                close_fds=True,
+                start_new_session=True,
+                # The controller's own prompt and terminal say nothing about this shell.
+                env={**os.environ, "PS1": r"\h\$ ", "TERM": "dumb", "PROMPT_COMMAND": ""},
             )
         except OSError as error:
             os.close(self._master)
@@ -42,16 +53,23 @@ class LocalChannel:
 
     def write(self, text: str) -> None:
         """See :class:`drivers.transports.Channel`."""
+        data = text.encode()
+        if not self._open:
+            raise self._lost()
         try:
-            os.write(self._master, text.encode())
+            while data:
+                data = data[os.write(self._master, data) :]
         except OSError as error:
             raise self._lost() from error
 
     def read(self, timeout: float) -> str:
         """See :class:`drivers.transports.Channel`."""
+        if not self._open:
+            raise self._lost()
+        poll = select.poll()  # unlike select(2), it knows descriptors above 1023
+        poll.register(self._master, select.POLLIN)
         while True:
-            ready, _, _ = select.select([self._master], [], [], timeout)
-            if not ready:
+            if not poll.poll(timeout * 1000):
                 raise DeviceTimeout(
                     t("no answer for {seconds} s", seconds=round(timeout, 1)),
                     where=self.where,
@@ -68,6 +86,9 @@ class LocalChannel:
 
     def close(self) -> None:
         """See :class:`drivers.transports.Channel`."""
+        if not self._open:  # the descriptor's number may be somebody else's by now
+            return
+        self._open = False
         with contextlib.suppress(OSError):
             os.close(self._master)
         self._process.terminate()

@@ -19,7 +19,16 @@ import paramiko
 from netmiko import BaseConnection
 from netmiko.exceptions import NetmikoAuthenticationException, NetmikoBaseException, NetmikoTimeoutException
 
-from policies.errors import AuthenticationFailed, ConfigError, DeviceTimeout, HostKeyMismatch, Unreachable
+from policies.errors import (
+    AuthenticationFailed,
+    ConfigError,
+    DeviceTimeout,
+    EquipmentError,
+    HostKeyMismatch,
+    PortsealError,
+    StorageFailed,
+    Unreachable,
+)
 from policies.texts import Text, t
 
 
@@ -47,6 +56,9 @@ def fingerprint(key: paramiko.PKey) -> str:
     return "SHA256:" + base64.b64encode(hashlib.sha256(key.asbytes()).digest()).decode().rstrip("=")
 
 
+#: Exceptions of paramiko without a common base.
+_LOOSE = (paramiko.hostkeys.InvalidHostKey, paramiko.pkey.UnknownKeyType)
+
 # Without a handler of its own, paramiko's tracebacks of a broken login would reach the user's terminal.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
@@ -65,9 +77,21 @@ class _HostKeyPolicy(paramiko.MissingHostKeyPolicy):
             return
         if self.address.known_hosts is not None:
             client.get_host_keys().add(hostname, key.get_name(), key)
-            self.address.known_hosts.parent.mkdir(parents=True, exist_ok=True)
-            with self.address.known_hosts.open("a", encoding="ascii") as file:
-                file.write(f"{hostname} {key.get_name()} {key.get_base64()}\n")
+            _remember(self.address.known_hosts, f"{hostname} {key.get_name()} {key.get_base64()}\n")
+
+
+def _remember(known_hosts: Path, line: str) -> None:
+    """Keep the key, or do not log in: a first contact that leaves no trace would be one every time."""
+    try:
+        known_hosts.parent.mkdir(parents=True, exist_ok=True)
+        with known_hosts.open("a", encoding="ascii") as file:
+            file.write(line)
+    except OSError as error:
+        raise StorageFailed(
+            t("the switch's host key cannot be remembered: {reason}", reason=error.strerror or ""),
+            where=str(known_hosts),
+            next_step=t("make room or correct the file's owner, then try again"),
+        ) from error
 
 
 def _mismatch(address: SshAddress, seen: str) -> HostKeyMismatch:
@@ -92,9 +116,20 @@ class _Connection(BaseConnection):
         client = paramiko.SSHClient()
         known = self.address.known_hosts
         if self.address.host_key is None and known is not None and known.is_file():
-            client.load_host_keys(str(known))
+            _load(client, known)
         client.set_missing_host_key_policy(_HostKeyPolicy(self.address))
         return client
+
+
+def _load(client: paramiko.SSHClient, known_hosts: Path) -> None:
+    try:
+        client.load_host_keys(str(known_hosts))
+    except (OSError, ValueError, *_LOOSE) as error:
+        raise ConfigError(
+            t("the remembered host keys cannot be read"),
+            where=str(known_hosts),
+            next_step=t("remove the damaged line, and compare the keys with the switches' own"),
+        ) from error
 
 
 class SshChannel:
@@ -112,7 +147,9 @@ class SshChannel:
         """See :class:`drivers.transports.Channel`."""
         try:
             self._shell.sendall(text.encode())
-        except OSError as error:
+        except TimeoutError as error:
+            raise self._silent(self._shell.gettimeout() or 0.0) from error
+        except (OSError, EOFError, paramiko.SSHException) as error:
             raise _lost(self.where) from error
 
     def read(self, timeout: float) -> str:
@@ -122,12 +159,8 @@ class SshChannel:
             try:
                 data = self._shell.recv(65536)
             except TimeoutError as error:
-                raise DeviceTimeout(
-                    t("no answer for {seconds} s", seconds=round(timeout, 1)),
-                    where=self.where,
-                    next_step=t("check the switch's load and the line, then try again"),
-                ) from error
-            except OSError as error:
+                raise self._silent(timeout) from error
+            except (OSError, EOFError, paramiko.SSHException) as error:
                 raise _lost(self.where) from error
             if not data:
                 raise _lost(self.where)
@@ -136,8 +169,15 @@ class SshChannel:
 
     def close(self) -> None:
         """See :class:`drivers.transports.Channel`."""
-        with contextlib.suppress(OSError, EOFError, NetmikoBaseException):
+        with contextlib.suppress(OSError, EOFError, paramiko.SSHException, NetmikoBaseException):
             self._connection.disconnect()
+
+    def _silent(self, timeout: float) -> DeviceTimeout:
+        return DeviceTimeout(
+            t("no answer for {seconds} s", seconds=round(timeout, 1)),
+            where=self.where,
+            next_step=t("check the switch's load and the line, then try again"),
+        )
 
 
 def _lost(where: str) -> Unreachable:
@@ -147,10 +187,9 @@ def _lost(where: str) -> Unreachable:
 
 
 def _connect(address: SshAddress, where: str) -> _Connection:
+    key = _private_key(address.key, where) if address.key is not None else None
     connection = _Connection.__new__(_Connection)
     connection.address = address
-    key = _private_key(address.key, where) if address.key is not None else None
-    unreachable = t("check address, cabling and that SSH is enabled on the switch")
     try:
         # BaseConnection opens in __init__; the address must be there before, for the host key policy.
         connection.__init__(  # type: ignore[misc]
@@ -164,24 +203,34 @@ def _connect(address: SshAddress, where: str) -> _Connection:
             auth_timeout=address.timeout,
             banner_timeout=address.timeout,
         )
-    except HostKeyMismatch:
+    except PortsealError:
+        _abandon(connection)
         raise
-    except paramiko.BadHostKeyException as error:
-        raise _mismatch(address, fingerprint(error.key)) from error
-    except NetmikoAuthenticationException as error:
-        raise AuthenticationFailed(
+    except (OSError, EOFError, ValueError, paramiko.SSHException, NetmikoBaseException, *_LOOSE) as error:
+        _abandon(connection)
+        raise failure(error, address, where) from error
+    return connection
+
+
+def _abandon(connection: _Connection) -> None:
+    with contextlib.suppress(AttributeError):  # it failed before there was anything to close
+        connection.paramiko_cleanup()
+
+
+def failure(error: Exception, address: SshAddress, where: str) -> EquipmentError:
+    """Say what a failed login means; Netmiko hides paramiko's own error behind one of two, as its context."""
+    cause = error.__context__ if isinstance(error, NetmikoTimeoutException) else error
+    if isinstance(cause, paramiko.BadHostKeyException):
+        return _mismatch(address, fingerprint(cause.key))
+    if isinstance(error, NetmikoAuthenticationException | paramiko.AuthenticationException):
+        return AuthenticationFailed(
             t("user {user} was refused", user=address.username),
             where=where,
             next_step=t("check username and password in site.toml and the secret store"),
-        ) from error
-    except NetmikoTimeoutException as error:
-        cause = error.__context__
-        if isinstance(cause, paramiko.BadHostKeyException):
-            raise _mismatch(address, fingerprint(cause.key)) from error
-        raise Unreachable(_reason(cause), where=where, next_step=unreachable) from error
-    except (OSError, EOFError, paramiko.SSHException, NetmikoBaseException, ValueError) as error:
-        raise Unreachable(_reason(error), where=where, next_step=unreachable) from error
-    return connection
+        )
+    return Unreachable(
+        _reason(cause), where=where, next_step=t("check address, cabling and that SSH is enabled on the switch")
+    )
 
 
 def _private_key(text: str, where: str) -> paramiko.PKey:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pwd
 import shutil
 import subprocess
@@ -140,7 +141,7 @@ def test_a_damaged_flow_file_keeps_the_switch_shut_but_open_for_its_administrato
 
 @pytest.mark.skipif(shutil.which("snmpget") is None, reason="snmpget is not installed: apt-get install snmp")
 @pytest.mark.parametrize("version", ["2c", "3"])
-def test_its_snmp_agent_answers_the_community_and_the_user(lab_site: Lab, version: str) -> None:
+def test_its_snmp_agent_answers_the_community_and_the_user(lab_site: Lab, version: str, tmp_path: Path) -> None:
     if shutil.which("snmpd") is None:
         pytest.skip("snmpd is not installed: apt-get install snmpd")
     secrets = lab_site.switch("sw1").secrets
@@ -162,5 +163,6 @@ def test_its_snmp_agent_answers_the_community_and_the_user(lab_site: Lab, versio
         ],
     }
     words = ["-v", version, *access[version], "-Oqv", "198.18.0.11", "1.3.6.1.2.1.1.5.0"]
-    done = subprocess.run(["snmpget", *words], capture_output=True, text=True, check=True)
+    environment = {**os.environ, "SNMP_PERSISTENT_DIR": str(tmp_path)}
+    done = subprocess.run(["snmpget", *words], capture_output=True, text=True, check=True, env=environment)
     assert done.stdout.strip().strip('"') == "sw1"

@@ -57,7 +57,12 @@ def equipment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SwitchEquipm
 def test_a_change_taken_back_leaves_the_switch_as_a_fresh_session_read_it(
     equipment: SwitchEquipment, kind: str, start: str
 ) -> None:
-    already = (start, kind) in {("sealed", "secure"), ("sealed", "source_guard"), ("sticky", "secure"), ("sticky", "sticky")}
+    already = (start, kind) in {
+        ("sealed", "secure"),
+        ("sealed", "source_guard"),
+        ("sticky", "secure"),
+        ("sticky", "sticky"),
+    }
     if already or (start, kind) == ("shut", "admin_up"):
         kind = "sealed"
     apply_and_revert(equipment, DIALECT, kind, f"GigabitEthernet1/0/{list(PORTS).index(start) + 1}")
