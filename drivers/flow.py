@@ -9,16 +9,17 @@ which also proves that the management path still works before the rollback is di
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from drivers.render import commands
+from drivers.render import check_undo, commands
 from drivers.session import Session
-from policies.errors import EquipmentError, PortsealError, StalePlan, VerifyFailed
-from policies.model import ObservedSwitch, Oper, SwitchChanges, changed_fields
+from policies.errors import EquipmentError, PortsealError, StalePlan, Unexpected, VerifyFailed
+from policies.model import ObservedSwitch, Oper, PortConfig, SwitchChanges, changed_fields
 from policies.plan import exact_differences, restore, snapshot_digest
 from policies.texts import t
 
@@ -42,6 +43,10 @@ class Step(StrEnum):
 
 #: The steps of a change that succeeds.
 FORWARD = tuple(Step)[: tuple(Step).index(Step.ROLL_BACK)]
+#: The steps after a failure.
+BACK = frozenset({Step.ROLL_BACK, Step.VERIFY_ROLL_BACK})
+
+_log = logging.getLogger("portseal.flow")
 
 
 class State(StrEnum):
@@ -109,39 +114,53 @@ class Flow:
         self.switch = ""
 
     def run(self, changes: SwitchChanges) -> Outcome:
-        """Carry `changes` out.
+        """Carry `changes` out; whatever fails once the journal is written is rolled back, and is the outcome's error.
 
         Raises:
             StalePlan: the switch changed since the plan; nothing was touched.
-            EquipmentError: the switch could not be read; nothing was touched.
+            ConfigError: the dialect cannot write a setting, or could not write it back; nothing was touched.
+            EquipmentError: the switch could not be read, or the journal not written; nothing was touched.
 
         """
         self.switch = changes.switch
+        outcome: Outcome | None = None
+        cause: PortsealError | None = None
         with self.equipment.session() as session:
             with self._step(Step.SNAPSHOT):
                 before = self.equipment.observe(session)
                 _fresh(before, changes)
+                commands(session.dialect, changes, session.parameters)
+                check_undo(session.dialect, changes, session.parameters)
             with self._step(Step.JOURNAL):
                 self.safeguard.journal(before, changes)
             try:
                 with self._step(Step.ARM):
                     self.safeguard.arm()
                 self._apply(session, changes)
-                return self._confirm(session, before, changes)
-            except EquipmentError as error:
-                return self._end(self.roll_back(before, changes, error))
+                outcome = self._confirm(session, before, changes)
+            except Exception as error:  # noqa: BLE001 - whatever it was, a half-changed switch is not left behind
+                cause = self._known(error)
+        # The session is closed first: its mode is not known, and a switch has few lines to log in on.
+        return self._end(outcome or self.roll_back(before, changes, cause))
 
     def resume(self, before: ObservedSwitch, changes: SwitchChanges) -> Outcome:
-        """Finish what an interrupted run left: forward when all is as asked, else back."""
+        """Finish what an interrupted run left: forward when all is as asked, else back.
+
+        Raises:
+            EquipmentError: the switch could not be read; nothing was touched.
+
+        """
         self.switch = changes.switch
+        outcome: Outcome | None = None
+        cause: PortsealError | None = None
         with self.equipment.session() as session:
             now = self.equipment.observe(session)
-            if differences(now, changes):
-                return self._end(self.roll_back(before, changes, None))
-            try:
-                return self._save(session, changes, now)
-            except EquipmentError as error:
-                return self._end(self.roll_back(before, changes, error))
+            if not differences(now, changes):
+                try:
+                    outcome = self._save(session, changes, now)
+                except Exception as error:  # noqa: BLE001 - as in run
+                    cause = self._known(error)
+        return self._end(outcome or self.roll_back(before, changes, cause))
 
     def roll_back(self, before: ObservedSwitch, changes: SwitchChanges, cause: PortsealError | None) -> Outcome:
         """Bring the touched ports back to `before`, and verify it through a fresh session."""
@@ -155,13 +174,21 @@ class Flow:
                 with self._step(Step.VERIFY_ROLL_BACK):
                     now = self.equipment.observe(session)
                     _verify_restored(before, now, changes)
-                    if now.startup_differs and not before.startup_differs:
-                        session.save(self._writes(Step.VERIFY_ROLL_BACK))
-                        now = self.equipment.observe(session)
+                    if set(now.startup_differs or ()) - set(before.startup_differs or ()):
+                        now = self._save_again(session, before)
             self.safeguard.disarm()
-            return Outcome(self.switch, State.ROLLED_BACK, now, cause)
-        except EquipmentError as error:
-            return Outcome(self.switch, State.UNKNOWN, None, error if cause is None else _both(cause, error))
+        except Exception as error:  # noqa: BLE001 - the state is not known, and that is what is said
+            known = self._known(error)
+            return Outcome(self.switch, State.UNKNOWN, None, known if cause is None else _both(cause, known))
+        return Outcome(self.switch, State.ROLLED_BACK, now, cause)
+
+    def _save_again(self, session: Session, before: ObservedSwitch) -> ObservedSwitch:
+        """Save what was restored: the startup configuration holds what has just been rolled back."""
+        session.save(self._writes(Step.VERIFY_ROLL_BACK))
+        now = self.equipment.observe(session)
+        if set(now.startup_differs or ()) - set(before.startup_differs or ()):
+            raise self._unsaved(now)
+        return now
 
     def _apply(self, session: Session, changes: SwitchChanges) -> None:
         with self._step(Step.APPLY):
@@ -184,26 +211,48 @@ class Flow:
             with self._step(Step.READ_STARTUP):
                 after = self.equipment.observe(session)
                 if after.startup_differs:
-                    raise VerifyFailed(
-                        t(
-                            "after saving, startup still differs from running: {line}",
-                            line=after.startup_differs[0],
-                        ),
-                        where=self.switch,
-                        next_step=t("check the switch's flash, then plan again"),
-                    )
-        return self._end(Outcome(self.switch, State.DONE, after))
+                    raise self._unsaved(after)
+        return Outcome(self.switch, State.DONE, after)
+
+    def _unsaved(self, now: ObservedSwitch) -> VerifyFailed:
+        line = (now.startup_differs or ("",))[0]
+        return VerifyFailed(
+            t("after saving, startup still differs from running: {line}", line=line),
+            where=self.switch,
+            next_step=t("check the switch's flash, then plan again"),
+        )
 
     def _end(self, outcome: Outcome) -> Outcome:
-        with self._step(Step.LEDGER):
-            self.safeguard.close(outcome)
+        """Close the journal. When that fails the switch stays as it is: the next start finds the job and ends it."""
+        try:
+            with self._step(Step.LEDGER):
+                self.safeguard.close(outcome)
+        except Exception as error:  # noqa: BLE001 - a full disk here is no reason to undo what was verified
+            known = self._known(error)
+            cause = known if outcome.error is None else _after(outcome.error, known)
+            return Outcome(self.switch, State.UNKNOWN, outcome.observed, cause)
         return outcome
 
+    def _known(self, error: Exception) -> PortsealError:
+        if isinstance(error, PortsealError):
+            return error
+        _log.debug("%s: unexpected", self.switch, exc_info=error)
+        return Unexpected(error, where=self.switch)
+
+    def _tell(self, event: Event) -> None:
+        try:
+            self.listener(event)
+        except Exception:
+            if event.step not in BACK:
+                raise
+            # On the way back nothing may come between the switch and its rollback, a full disk least of all.
+            _log.debug("%s: %s of %s was not noted", self.switch, event.phase, event.step, exc_info=True)
+
     def _writes(self, step: Step) -> Callable[[str, str], None]:
-        return lambda phase, line: self.listener(Event(self.switch, step, phase, line))
+        return lambda phase, line: self._tell(Event(self.switch, step, phase, line))
 
     def _step(self, step: Step) -> _Announced:
-        return _Announced(self.listener, self.switch, step)
+        return _Announced(self._tell, self.switch, step)
 
 
 class _Announced:
@@ -216,21 +265,26 @@ class _Announced:
         self.listener(Event(self.switch, self.step, "begin"))
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self.listener(Event(self.switch, self.step, "end" if kind is None else "failed"))
+        if kind is None:
+            self.listener(Event(self.switch, self.step, "end"))
+            return
+        try:
+            self.listener(Event(self.switch, self.step, "failed"))
+        except Exception:  # noqa: BLE001 - the failure that is under way says more
+            _log.debug("%s: the failure of %s was not noted", self.switch, self.step, exc_info=True)
 
 
 def differences(observed: ObservedSwitch, changes: SwitchChanges) -> tuple[str, ...]:
-    """Name what `changes` demands and `observed` does not show, as "port setting" or "vlan N"."""
-    found = [
-        f"{change.port} {setting}"
-        for change in changes.ports
-        for setting in changed_fields(observed.ports[change.port].config, change.after)
-    ]
-    found.extend(
-        f"{change.port} blocked"
-        for change in changes.ports
-        if change.recover and observed.ports[change.port].oper is Oper.BLOCKED
-    )
+    """Name what `changes` demands and `observed` does not show: "port setting", "port blocked|gone" or "vlan N"."""
+    found: list[str] = []
+    for change in changes.ports:
+        port = observed.ports.get(change.port)
+        if port is None:
+            found.append(f"{change.port} gone")
+            continue
+        found.extend(f"{change.port} {setting}" for setting in changed_fields(port.config, change.after))
+        if change.recover and port.oper is Oper.BLOCKED:
+            found.append(f"{change.port} blocked")
     found.extend(
         f"vlan {vlan.vlan}"
         for vlan in changes.vlans
@@ -255,7 +309,7 @@ def _verify(before: ObservedSwitch, after: ObservedSwitch, changes: SwitchChange
         f"{name} {setting}"
         for name, port in before.ports.items()
         if name not in touched and name in after.ports
-        for setting in exact_differences(after.ports[name].config, port.config)
+        for setting in _foreign(port.config, after.ports[name].config)
     )
     if wrong:
         raise VerifyFailed(
@@ -265,12 +319,27 @@ def _verify(before: ObservedSwitch, after: ObservedSwitch, changes: SwitchChange
         )
 
 
+def _foreign(before: PortConfig, after: PortConfig) -> Iterator[str]:
+    """Name what somebody else changed on a port that the plan does not touch; what is learned is no change."""
+    for setting in exact_differences(after, before):
+        learned = setting == "secure_macs" and before.sticky and _configured(before) == _configured(after)
+        if not learned:
+            yield setting
+
+
+def _configured(config: PortConfig) -> frozenset[str]:
+    return frozenset(f"{entry.mac} {entry.vlan}" for entry in config.secure_macs or () if not entry.sticky)
+
+
 def _verify_restored(before: ObservedSwitch, now: ObservedSwitch, changes: SwitchChanges) -> None:
+    undo = restore(before, now, changes)
     wrong = [
-        f"{change.port} {setting}"
-        for change in changes.ports
-        for setting in exact_differences(now.ports[change.port].config, before.ports[change.port].config)
+        f"{change.port} {name}"
+        for change in undo.ports
+        for name in exact_differences(change.before, change.after) or ("blocked",)
     ]
+    wrong.extend(f"{change.port} gone" for change in changes.ports if change.port not in now.ports)
+    wrong.extend(f"vlan {vlan.vlan}" for vlan in undo.vlans)
     if wrong:
         raise VerifyFailed(
             t("the rollback left these unlike before: {settings}", settings=", ".join(wrong[:6])),
@@ -285,3 +354,8 @@ def _both(cause: PortsealError, error: PortsealError) -> EquipmentError:
         where=error.where,
         next_step=t("the rollback is tried again by the watchdog and by the next start; look at the switch"),
     )
+
+
+def _after(cause: PortsealError, error: PortsealError) -> EquipmentError:
+    what = t("{first}; then {second}", first=cause.what, second=error.what)
+    return EquipmentError(what, where=error.where, next_step=error.next_step)

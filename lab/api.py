@@ -12,7 +12,7 @@ from lab import secrets as lab_secrets
 from lab.down import down, one_at_a_time
 from lab.hosts import frames
 from lab.hosts.client import ask
-from lab.site import SITE, STREAM_PORT, HostSpec, SiteSpec
+from lab.site import RUN, SITE, STREAM_PORT, HostSpec, SiteSpec
 from lab.switch.bare import BRIDGE
 from lab.switch.ovs import OvsDataPlane
 from lab.switches import SwitchBox
@@ -60,7 +60,7 @@ class Lab:
     @property
     def client_key(self) -> Path:
         """The private SSH key that the bare switch accepts."""
-        return up.RUN / "netadmin_ed25519"
+        return RUN / "netadmin_ed25519"
 
     def data_plane(self, name: str) -> OvsDataPlane:
         """Open the data plane of a switch from outside; the caller closes it."""

@@ -107,6 +107,25 @@ def status(context: click.Context) -> int:
     return 0 if told["up"] and not told["problems"] else NOT_COMPLIANT
 
 
+@lab.command(
+    help=h(
+        "Show the main job on the virtual site: import, discover, plan, apply; the cameras stream, the rogue is cut off;"
+        " check, audit. The exit code is the verdict."
+    )
+)
+@click.option("--keep", is_flag=True, help=h("Leave the site up afterwards, to play with."))
+@click.pass_context
+def run(context: click.Context, keep: bool) -> int:
+    """See the help text."""
+    import tempfile
+
+    from lab.demo import show
+
+    chosen = settings(context)
+    folder = _folder(context, chosen) or Path(tempfile.mkdtemp(prefix="portseal-site-"))
+    return show(chosen, folder, keep=keep)
+
+
 def _folder(context: click.Context, chosen: Settings) -> Path | None:
     """Give the site folder to write: the one named on the command line, else the present one if it is a lab's."""
     from lab.folder import of_the_lab

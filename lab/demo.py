@@ -9,13 +9,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
 
+from controller.cli.base import NOT_COMPLIANT, Settings
 from lab.api import Lab
+from policies.errors import SafetyRefusal
 from policies.texts import Text, render, t
 
 #: Seconds within which a frame that may arrive has arrived.
@@ -101,7 +104,7 @@ class Demo:
 
     def _cameras(self) -> bool:
         recorder = self.lab.recorder()
-        names = [host.name for host in self.lab.site.hosts if host.role == "camera"]
+        names = [host.name for host in self.lab.site.hosts if host.role == "camera" and host.switch]
         return all(recorder.await_stream(name, 3, PATIENCE_S) for name in names)
 
     def _arrives(self, host: str, *, expected: bool = True) -> bool:
@@ -156,3 +159,42 @@ class Demo:
 
     def _say(self, text: Text) -> None:
         click.echo(render(text, self.language))
+
+
+def show(chosen: Settings, folder: Path, *, keep: bool) -> int:
+    """Bring the lab up, walk the main job, and take it down unless `keep`; gives the exit code.
+
+    Raises:
+        UsageError: this machine cannot run the lab (no root, no Open vSwitch); the remedy is in the message.
+        SafetyRefusal: a lab is up already, and somebody may be using it.
+
+    """
+    from lab.folder import earlier_secrets, write_site
+    from lab.up import up
+
+    started = time.monotonic()
+    secrets, host_keys = earlier_secrets(folder)
+    if not up(secrets=secrets, host_keys=host_keys):
+        raise SafetyRefusal(
+            t("a lab is up on this machine, and the demonstration wants a fresh one"),
+            next_step=t("take it down with 'portseal lab down'"),
+        )
+    lab = Lab()
+    try:
+        write_site(folder, [lab.switch(name) for name in lab.site.switch], lab.client_key)
+        counts = {"switches": len(lab.site.switches), "hosts": len(lab.site.hosts)}
+        chosen.say(t("The lab is up: {switches} switches, {hosts} hosts.", **counts))
+        good = Demo(lab, folder, chosen.language).run()
+    except BaseException:
+        lab.down()
+        raise
+    if keep:
+        chosen.say(t("The lab stays up. Play with it: export PORTSEAL_SITE={folder}", folder=folder))
+        chosen.say(t("Take it down with 'portseal lab down'."))
+    else:
+        lab.down()
+    seconds = round(time.monotonic() - started)
+    chosen.say(
+        t("All of it worked, in {seconds} s.", seconds=seconds) if good else t("Something did not work; see above.")
+    )
+    return 0 if good else NOT_COMPLIANT

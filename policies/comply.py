@@ -11,6 +11,9 @@ from policies.model import Device, ExpectedSwitch, Finding, ObservedSwitch, Verd
 from policies.site import Site
 from policies.texts import t
 
+#: How far a reading may lie ahead of the clock: two machines' clocks differ a little.
+_SKEW = timedelta(minutes=5)
+
 
 def comply(
     site: Site,
@@ -21,7 +24,8 @@ def comply(
 ) -> list[Finding]:
     """Judge every switch of `expected` (by name) against 7.1a, 7.1b and 7.1c.
 
-    A switch without a reading, or with one older than the site's `evidence_max_age_s`, is unverified, whatever it said.
+    A switch without a reading is unverified; what passed in one that is older than the site's `evidence_max_age_s`, or
+    from a time to come, is unverified too.
     """
     findings: list[Finding] = []
     known = {device.mac: device for device in devices}
@@ -38,8 +42,9 @@ def comply(
             *c71b.judge(wanted, seen),
             *c71c.judge(wanted, seen),
         ]
-        if now - seen.read_at > timedelta(seconds=site.parameters.evidence_max_age_s):
-            judged = [_stale(finding, seen.read_at) for finding in judged]
+        age = now - seen.read_at
+        if age > timedelta(seconds=site.parameters.evidence_max_age_s) or age < -_SKEW:
+            judged = [_stale(finding, seen.read_at, age) for finding in judged]
         findings.extend(judged)
     return findings
 
@@ -51,8 +56,11 @@ def verdict(findings: Iterable[Finding]) -> Verdict:
     return next((each for each in order if each in present), Verdict.UNVERIFIED)
 
 
-def _stale(finding: Finding, read_at: datetime) -> Finding:
+def _stale(finding: Finding, read_at: datetime, age: timedelta) -> Finding:
     if finding.verdict is not Verdict.PASS:
         return finding
-    text = t("{text}, but that was read {at}: too old to count", text=finding.text, at=read_at.isoformat())
+    if age < timedelta():
+        text = t("{text}, but that was read {at}, which is yet to come", text=finding.text, at=read_at.isoformat())
+    else:
+        text = t("{text}, but that was read {at}: too old to count", text=finding.text, at=read_at.isoformat())
     return replace(finding, verdict=Verdict.UNVERIFIED, text=text)

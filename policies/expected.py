@@ -129,7 +129,9 @@ def _block(port: ExpectedPort, reason: str) -> ExpectedPort:
     fields = {name: getattr(port.config, name) for name in PortConfig.__dataclass_fields__}
     config = PortConfig(**{**fields, "admin_up": False})
     text = t("blocked by a person: {reason}", reason=reason)
-    return ExpectedPort(port.name, port.role, config, text, port.devices, port.protected, port.edge)
+    # Nobody asks whether it is an uplink when a person shuts it, and an exception from binding is none from shutting.
+    protected = None if port.role is PortRole.EXCEPTED else port.protected
+    return ExpectedPort(port.name, port.role, config, text, port.devices, protected, edge=True)
 
 
 def _vlans(site: Site, ports: Iterable[ExpectedPort]) -> dict[int, str]:

@@ -72,7 +72,9 @@ def plan_switch(
         change = _change(wanted, seen, observed.capabilities)
         if change is None:
             continue
-        refusal = _refuse(expected.switch, wanted, seen, own_macs)
+        refusal = _refuse(expected.switch, wanted, seen, own_macs) or _no_way_back(
+            expected.switch, change, observed.capabilities
+        )
         if refusal is not None:
             refusals.append(refusal)
         else:
@@ -103,7 +105,9 @@ def restore(before: ObservedSwitch, now: ObservedSwitch, touched: SwitchChanges)
     """Give the changes that bring the ports and VLANs of `touched` back from `now` to what they were in `before`."""
     ports = []
     for change in reversed(touched.ports):
-        old, new = before.ports[change.port], now.ports[change.port]
+        old, new = before.ports[change.port], now.ports.get(change.port)
+        if new is None:  # the port has gone, with its module perhaps; whoever verifies the rollback says so
+            continue
         recover = new.oper is Oper.BLOCKED and old.oper is not Oper.BLOCKED
         differing = exact_differences(new.config, old.config)
         if differing or recover:
@@ -129,8 +133,8 @@ def likely_uplink(port: ObservedPort, devices: int = 0) -> Text | None:
     if port.config.mode is PortMode.TRUNK:
         return t("it is a trunk")
     for neighbour in port.neighbours:
-        capabilities = set(neighbour.capabilities.upper().replace(" ", "").split(","))
-        if not neighbour.capabilities or _FORWARDS & capabilities:
+        capabilities = {word[0].upper() for word in neighbour.capabilities.replace(",", " ").split()}
+        if not capabilities or _FORWARDS & capabilities:
             return t("LLDP says that {system} is behind it", system=neighbour.system or neighbour.chassis)
     macs = sorted({entry.mac for entry in port.learned if entry.kind != "self"})
     if len(macs) > max(devices, 1):
@@ -178,6 +182,22 @@ def _refuse(switch: str, wanted: ExpectedPort, seen: ObservedPort, own_macs: fro
         "is it an uplink? {why}. Declare it in site.toml under uplinks, or under edge_ports if it is not", why=why
     )
     return Refusal(switch, wanted.name, question, question=True)
+
+
+def _no_way_back(switch: str, change: PortChange, capabilities: frozenset[str]) -> Refusal | None:
+    """Refuse to change a mode that could not be given back: what a rollback cannot write must not be lost."""
+    if "mode" not in change.fields:
+        return None
+    if change.before.mode is PortMode.ROUTED:
+        return Refusal(switch, change.port, t("it is a routed port; make it a switch port by hand, or leave it out"))
+    lost = [name for name in SETTINGS if name not in capabilities and getattr(change.before, name) is not None]
+    if not lost:
+        return None
+    return Refusal(
+        switch,
+        change.port,
+        t("its mode would change, and {settings} could not be given back", settings=", ".join(lost)),
+    )
 
 
 def _undeclared(expected: ExpectedSwitch, observed: ObservedSwitch) -> Iterable[Refusal]:

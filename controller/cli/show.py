@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 
 from controller.cli.base import EQUIPMENT, NOT_COMPLIANT, REFUSED, Settings
 from controller.cli.session import STATES
@@ -198,12 +199,30 @@ def _lines(chosen: Settings, changes: SwitchChanges) -> list[Text]:
         else t("  - VLAN {vlan}", vlan=vlan.vlan)
         for vlan in changes.vlans
     ]
-    for change in changes.ports:
-        told = "; ".join(chosen.text(_setting(change, name)) for name in change.fields)
-        lines.append(t("  {port}: {told} ({reason})", port=change.port, told=told, reason=change.reason))
+    for words, ports in groupby(changes.ports, key=lambda change: _words(chosen, change)):
+        names = [change.port for change in ports]
+        if len(names) == 1:
+            lines.append(t("  {port}: {told}", port=names[0], told=words))
+        else:
+            lines.append(
+                t(
+                    "  {first} … {last} ({count} ports): {told}",
+                    first=names[0],
+                    last=names[-1],
+                    count=len(names),
+                    told=words,
+                )
+            )
     if changes.save:
         lines.append(t("  then save running as startup"))
     return lines
+
+
+def _words(chosen: Settings, change: PortChange) -> str:
+    told = "; ".join(chosen.text(_setting(change, name)) for name in change.fields)
+    if change.recover:
+        told = "; ".join(filter(None, (told, chosen.text(t("recover it from the shutdown by the switch")))))
+    return f"{told} ({chosen.text(change.reason)})"
 
 
 def _setting(change: PortChange, name: str) -> Text:

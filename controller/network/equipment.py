@@ -33,13 +33,13 @@ class SwitchEquipment:
             Unreachable, AuthenticationFailed, HostKeyMismatch, DeviceTimeout: no session.
 
         """
-        enable = self._secret(self.switch.enable)
+        enable = self._secret(self.switch.enable or self.switch.password)
         return Session(
             self._channel(),
             self.dialect,
             switch=self.switch.name,
             timeout=self.switch.timeout_s,
-            enable_password=enable if enable is not None else self._secret(self.switch.password),
+            enable_password=enable,
             parameters=dict(self.switch.settings),
         )
 

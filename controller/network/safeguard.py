@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import subprocess
 import sys
+import threading
 
 from controller.context import Context
 from controller.store.jobs import JobState, begin_job, end_job, note_step
@@ -12,6 +14,10 @@ from drivers.flow import Event, Outcome, State, Step
 from policies.errors import StorageFailed
 from policies.model import ObservedSwitch, SwitchChanges
 from policies.texts import t
+
+#: What the watchdog says once it watches, and the seconds that it may take until then on a busy machine.
+READY = b"ready\n"
+READY_S = 60.0
 
 _ENDED = {State.DONE: JobState.DONE, State.ROLLED_BACK: JobState.ROLLED_BACK}
 
@@ -34,7 +40,12 @@ class JobSafeguard:
             note_step(self.context.store, self.job, event.step.value, event.phase)
 
     def arm(self) -> None:
-        """Start the watchdog: it holds the read end of a pipe, and acts when the pipe closes without a word."""
+        """Start the watchdog: it holds the read end of a pipe, and acts when the pipe closes without a word.
+
+        Raises:
+            StorageFailed: it does not start, or ends before it watches; nothing may be sent then.
+
+        """
         command = [
             sys.executable,
             "-P",
@@ -47,28 +58,41 @@ class JobSafeguard:
             self._watchdog = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
                 cwd="/",
             )
         except OSError as error:
-            raise StorageFailed(
-                t("the watchdog does not start: {reason}", reason=error.strerror or ""),
-                where=sys.executable,
-                next_step=t("free memory and processes on this machine, then apply again"),
-            ) from error
+            raise _not_started(error.strerror or "") from error
+        assert self._watchdog.stdout is not None
+        with self._watchdog.stdout as said:
+            poll = select.poll()
+            poll.register(said, select.POLLIN)
+            if not poll.poll(READY_S * 1000) or said.readline() != READY:
+                self.disarm()
+                raise _not_started("-")
 
     def disarm(self) -> None:
-        """Send the watchdog home; may be called twice."""
+        """Send the watchdog home; may be called twice. The word waits in the pipe for a watchdog that is slow."""
         if self._watchdog is None:
             return
         watchdog, self._watchdog = self._watchdog, None
-        with contextlib.suppress(BrokenPipeError):
-            watchdog.communicate(b"disarm\n", timeout=10)
+        assert watchdog.stdin is not None
+        with contextlib.suppress(BrokenPipeError), watchdog.stdin as pipe:
+            pipe.write(b"disarm\n")
+        threading.Thread(target=watchdog.wait, name="reaper", daemon=True).start()
 
     def close(self, outcome: Outcome) -> None:
         """End the job; one whose state is not known stays open, so that watchdog or next start take it up."""
         if self.job is not None and outcome.state in _ENDED:
             reason = str(outcome.error) if outcome.error is not None else ""
             end_job(self.context.store, self.job, _ENDED[outcome.state], reason)
+
+
+def _not_started(reason: str) -> StorageFailed:
+    return StorageFailed(
+        t("the watchdog does not start: {reason}", reason=reason),
+        where=sys.executable,
+        next_step=t("free memory and processes on this machine, then apply again"),
+    )

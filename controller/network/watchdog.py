@@ -1,7 +1,8 @@
 """The rollback that outlives the controller: a process of its own that waits on a pipe.
 
-`python -m controller.network.watchdog SITE JOB`: a line "disarm" ends it; when the pipe closes without one, the process
-that was writing to the switch is dead, and the job is taken up: forward when the switch is as asked, else back.
+`python -m controller.network.watchdog SITE JOB` says "ready", then a line "disarm" ends it; when the pipe closes
+without one, the process that was writing to the switch is dead, and the job is taken up: forward when the switch is as
+asked, else back.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ RETRY_S = 5.0
 def main(arguments: list[str]) -> int:
     """Wait for the word or the end of the pipe; give the exit code."""
     folder, number = Path(arguments[0]), int(arguments[1])
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     if sys.stdin.readline().strip() == "disarm":
         return 0
     with open_context(folder, actor="watchdog") as context:

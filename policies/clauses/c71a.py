@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from policies.model import Device, ExpectedSwitch, Finding, ObservedPort, ObservedSwitch, Oper, PortRole, Verdict
+from policies.model import (
+    Device,
+    ExpectedSwitch,
+    Finding,
+    ObservedPort,
+    ObservedSwitch,
+    Oper,
+    PortConfig,
+    PortMode,
+    PortRole,
+    Verdict,
+)
 from policies.site import Site
 from policies.texts import t
 
@@ -62,9 +73,18 @@ def _macs(port: ObservedPort, face: set[int]) -> set[str]:
 
 def _undeclared(expected: ExpectedSwitch, observed: ObservedSwitch, face: set[int]) -> Iterator[Finding]:
     for name, port in observed.ports.items():
-        if name not in expected.ports and port.oper is Oper.UP and port.config.access_vlan in face:
+        if name not in expected.ports and port.oper is Oper.UP and _carried(port.config) & face:
             text = t("an undeclared port is open on the face VLAN")
             yield Finding("7.1a", f"{expected.switch}/{name}", Verdict.FAIL, text, observed.read_at)
+
+
+def _carried(config: PortConfig) -> frozenset[int]:
+    """Give the VLANs that a port may carry; one that negotiates, or whose mode is not known, may be either kind."""
+    access = frozenset() if config.access_vlan is None else frozenset({config.access_vlan})
+    trunk = config.allowed_vlans or frozenset()
+    if config.mode is PortMode.ROUTED:
+        return frozenset()
+    return {PortMode.ACCESS: access, PortMode.TRUNK: trunk}.get(config.mode or PortMode.DYNAMIC, access | trunk)
 
 
 def _uplinks(expected: ExpectedSwitch, observed: ObservedSwitch) -> Iterator[Finding]:

@@ -22,15 +22,18 @@ def judge(expected: ExpectedSwitch, observed: ObservedSwitch) -> Iterator[Findin
             failures.extend(_port(subject, wanted, seen, observed))
     undeclared = [name for name in observed.ports if name not in expected.ports]
     for name in undeclared:
-        if observed.ports[name].oper is not Oper.DOWN:
-            text = t("the port is in use, but the site does not declare it")
+        port = observed.ports[name]
+        if port.oper is not Oper.DOWN or port.config.admin_up is not False:
+            in_use = t("the port is in use, but the site does not declare it")
+            text = t("the site does not declare the port, and it is not shut") if port.oper is Oper.DOWN else in_use
             failures.append(Finding("7.1b", f"{expected.switch}/{name}", Verdict.FAIL, text, at))
     yield from failures
     total = len(expected.ports) + len(undeclared)
     bad = {finding.subject for finding in failures}
     covered = total - len(bad)
     percent = round(100 * covered / total, 1) if total else 0.0
-    verdict = Verdict.PASS if total and not bad else Verdict.FAIL
+    failed = not total or any(finding.verdict is Verdict.FAIL for finding in failures)
+    verdict = Verdict.FAIL if failed else Verdict.UNVERIFIED if bad else Verdict.PASS
     text = t("{covered} of {total} ports are managed ({percent} %)", covered=covered, total=total, percent=percent)
     yield Finding("7.1b", expected.switch, verdict, text, at)
 
@@ -39,9 +42,12 @@ def _port(subject: str, wanted: ExpectedPort, seen: ObservedPort, observed: Obse
     at = observed.read_at
     if wanted.role is PortRole.UNMANAGED:
         yield Finding("7.1b", subject, Verdict.FAIL, t("nothing is bound to it, and it is left open"), at)
-    elif wanted.role is PortRole.SHUT and seen.config.admin_up is not False:
-        verdict = Verdict.UNVERIFIED if seen.config.admin_up is None else Verdict.FAIL
-        yield Finding("7.1b", subject, verdict, t("it must be shut, and is open: {reason}", reason=wanted.reason), at)
+    elif wanted.role is PortRole.SHUT and seen.config.admin_up is None:
+        yield Finding("7.1b", subject, Verdict.UNVERIFIED, t("whether it is shut could not be read"), at)
+    elif wanted.role is PortRole.SHUT and seen.config.admin_up:
+        yield Finding(
+            "7.1b", subject, Verdict.FAIL, t("it must be shut, and is open: {reason}", reason=wanted.reason), at
+        )
     elif wanted.role is PortRole.SHUT and _elsewhere(wanted, seen, observed):
         text = t(
             "it is shut, but in VLAN {seen} instead of {wanted}",

@@ -46,6 +46,7 @@ def judge(expected: ExpectedSwitch, observed: ObservedSwitch) -> Iterator[Findin
     at = observed.read_at
     bound = [port for port in expected.ports.values() if port.role is PortRole.BOUND]
     yield from _capabilities(expected, observed, bound)
+    lacking = [name for name in ESSENTIAL if name not in observed.capabilities]
     where = _places(observed)
     for wanted in bound:
         seen = observed.ports.get(wanted.name)
@@ -56,6 +57,9 @@ def judge(expected: ExpectedSwitch, observed: ObservedSwitch) -> Iterator[Findin
         wrong = list(_wrong(wanted, seen, observed, where))
         if wrong:
             yield from (Finding("7.1c", subject, Verdict.FAIL, text, at) for text in wrong)
+        elif lacking:
+            text = t("the binding could not be read: {settings}", settings=SETTING_WORDS[lacking[0]])
+            yield Finding("7.1c", subject, Verdict.UNVERIFIED, text, at)
         else:
             names = ", ".join(device.name for device in wanted.devices)
             yield Finding("7.1c", subject, Verdict.PASS, t("bound to {devices}, as read back", devices=names), at)

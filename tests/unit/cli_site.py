@@ -110,6 +110,13 @@ class Cli:
             lines.append(ran.complaint)
         return lines[-1]
 
+    def refuses_with_talk(self, code: int, *arguments: object) -> str:
+        """Run a verb that says something before it fails; gives its last line on standard error."""
+        ran = self(*arguments)
+        assert ran.code == code, (ran.out, ran.err)
+        assert "Traceback" not in ran.out + ran.err
+        return ran.err.splitlines()[-1]
+
     def kinds(self) -> list[str]:
         """Give the kinds of all ledger entries, oldest first; none before the first write."""
         ran = self("audit", "log", "--json", "--limit", "1000")

@@ -29,7 +29,7 @@ DIALECT = Dialect(
     failure=(
         r"^% ?(?:Invalid input|Incomplete command|Ambiguous command|Unrecognized command|Unknown|Bad|Error)[^\n]*",
         r"^Command rejected[^\n]*",
-        r"^[^\n]*Found duplicate mac-address[^\n]*",
+        r"^[^\n]*(?:Found duplicate mac-address|has reached maximum limit)[^\n]*",
         r"^%(?!.*(?:-\d-|Access VLAN does not exist))[^\n]*(?:[Ff]ail|reject|not allowed|denied|exceed)[^\n]*",
     ),
     settings={
@@ -99,7 +99,7 @@ DIALECT = Dialect(
     save=Save(
         "copy running-config startup-config",
         answers=((r"Destination filename \[startup-config\]\? ?", ""), (r"\[confirm\] ?", "")),
-        done=r"^\s*\[OK\]|\d+ bytes copied",
+        done=r"\[OK\]\s*$|\d+ bytes copied",
     ),
     reads=READS,
     capabilities=frozenset(

@@ -26,7 +26,8 @@ DIALECT = Dialect(
     prompt=r"(?:[\w.\-]+@)?(?P<host>[\w.\-]+)(?::[^\n#$]*)?[#$] ?",
     config_prompt="",
     interface_prompt="",
-    on_open=("unset PROMPT_COMMAND HISTFILE", "export LC_ALL=C PAGER=cat"),
+    # Without line editing the shell echoes a long line as it is; with it, it wraps and scrolls it.
+    on_open=("set +o emacs +o vi", "unset PROMPT_COMMAND HISTFILE", "export LC_ALL=C PAGER=cat"),
     enter_config=(),
     leave_config=(),
     enter_interface="",
