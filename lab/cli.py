@@ -109,8 +109,8 @@ def status(context: click.Context) -> int:
 
 @lab.command(
     help=h(
-        "Show the main job on the virtual site: import, discover, plan, apply; the cameras stream, the rogue is cut off;"
-        " check, audit. The exit code is the verdict."
+        "Show the main job on the virtual site: import, discover, plan, apply; the cameras stream, the rogue is cut"
+        " off; check, audit. The exit code is the verdict."
     )
 )
 @click.option("--keep", is_flag=True, help=h("Leave the site up afterwards, to play with."))

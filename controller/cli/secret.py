@@ -31,8 +31,12 @@ def set_(context: click.Context, name: str) -> int:
     """See the help text."""
     from controller.cli.session import site_context
     from controller.secrets.box import list_secrets, set_secret
+    from policies.toml import Place
+    from policies.values import secret as secret_reference
 
     chosen = settings(context)
+    # Before the ledger hears of it: people type the secret itself where its name belongs.
+    secret_reference(f"secret:{name}", Place("NAME"))
     with site_context(chosen, recovering=False) as site:
         folder = site.site.folder
         replaced = name in list_secrets(folder)

@@ -144,9 +144,7 @@ def test_the_switch_is_as_it_was(bench: Bench, fault: Fault, capsys: pytest.Capt
 
 
 def test_log_lines_and_a_slow_switch_disturb_nothing(bench: Bench) -> None:
-    bench.switch.control(
-        fault={"kind": "log", "times": 0, "text": "%LINK-3-UPDOWN: Interface Gi1/0/3, changed"}
-    )
+    bench.switch.control(fault={"kind": "log", "times": 0, "text": "%LINK-3-UPDOWN: Interface Gi1/0/3, changed"})
     bench.switch.control(fault={"kind": "latency", "times": 0, "ms": 20})
     assert bench.portseal("apply", "--yes") == 0
     assert bench.portseal("check") == 0

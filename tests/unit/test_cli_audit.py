@@ -64,7 +64,7 @@ def test_verify_tells_what_was_proved_and_by_which_key(demo: Cli) -> None:
 
 
 def test_verify_names_the_first_bad_entry_and_exits_1(demo: Cli) -> None:
-    tamper(demo, "UPDATE ledger SET bytes = replace(bytes, 'cam1', 'cam2') WHERE seq = 3")
+    tamper(demo, "UPDATE ledger SET bytes = CAST(replace(bytes, 'cam1', 'cam2') AS BLOB) WHERE seq = 3")
     assert "ledger entry 3" in demo.refuses(1, "audit", "verify")
 
 
@@ -73,9 +73,8 @@ def test_verify_notices_removed_entries_and_removed_safeguards(demo: Cli) -> Non
     ran = demo("audit", "verify")
     assert (ran.code, "removed a safeguard" in ran.err) == (1, True)
     assert demo("audit", "verify", "--json").json["missing_triggers"] == ["ledger_no_delete", "ledger_no_update"]
-    tamper_again = "DELETE FROM ledger WHERE seq = 4"
-    with open_store(demo.folder) as store, store.transaction() as connection:
-        connection.execute(tamper_again)
+    with open_store(demo.folder) as store:
+        store.execute("DELETE FROM ledger WHERE seq = 4")
     assert "missing" in demo.refuses(1, "audit", "verify")
 
 

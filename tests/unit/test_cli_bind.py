@@ -84,9 +84,7 @@ def test_a_literal_platform_keeps_names_as_they_are(demo: Cli) -> None:
         ((" ", "sw1", "Gi1/0/3", *NEW), "name of a device"),
     ],
 )
-def test_what_cannot_be_bound_is_refused_and_nothing_changes(
-    demo: Cli, arguments: tuple[str, ...], said: str
-) -> None:
+def test_what_cannot_be_bound_is_refused_and_nothing_changes(demo: Cli, arguments: tuple[str, ...], said: str) -> None:
     with open_store(demo.folder) as store:
         before = devices(store)
     assert said in demo.refuses(2, "bind", *arguments)

@@ -7,13 +7,13 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
-from pysnmp.carrier.asyncio.dgram.udp import DOMAIN_NAME, UdpTransport, UdpTransportAddress  # type: ignore[import-untyped]
-from pysnmp.entity import config as usm_config  # type: ignore[import-untyped]
-from pysnmp.entity.engine import SnmpEngine  # type: ignore[import-untyped]
-from pysnmp.entity.rfc3413 import cmdrsp, context  # type: ignore[import-untyped]
-from pysnmp.error import PySnmpError  # type: ignore[import-untyped]
-from pysnmp.proto import rfc1902, rfc1905  # type: ignore[import-untyped]
-from pysnmp.smi import error as smi_error  # type: ignore[import-untyped]
+from pysnmp.carrier.asyncio.dgram.udp import DOMAIN_NAME, UdpTransport, UdpTransportAddress
+from pysnmp.entity import config as usm_config
+from pysnmp.entity.engine import SnmpEngine
+from pysnmp.entity.rfc3413 import cmdrsp, context
+from pysnmp.error import PySnmpError
+from pysnmp.proto import rfc1902, rfc1905
+from pysnmp.smi import error as smi_error
 
 from lab.switch.persona import ber
 from lab.switch.persona.config import Config
