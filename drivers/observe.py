@@ -77,6 +77,7 @@ def observe(
         model=facts.first("model", Fact.VERSION, Fact.SYSTEM),
         version=facts.first("version", Fact.VERSION, Fact.SYSTEM),
         oddities=tuple(oddities),
+        guarded_vlans=facts.guarded,
     )
 
 
@@ -96,6 +97,7 @@ class _Facts:
             for row in rows:
                 for name in _ports_of(row):
                     self._by_port[read.fact, name].append(row)
+        self.guarded = self._guarded_vlans()
 
     def of(self, fact: Fact, port: str) -> list[Row]:
         return self._by_port.get((fact, port), [])
@@ -125,6 +127,14 @@ class _Facts:
             for vlan in ids:
                 found[vlan] = name if isinstance(name, str) else found.get(vlan, "")
         return dict(sorted(found.items()))
+
+    def _guarded_vlans(self) -> frozenset[int] | None:
+        """Give the VLANs with DHCP snooping, without which Cisco accepts `ip verify source` and enforces nothing."""
+        told = [row for row in self.rows.get(Fact.SYSTEM, []) if "snooping" in row]
+        if not told:
+            return None
+        vlans = [row.get("snooping_vlans") for row in told if row["snooping"] is True]
+        return frozenset[int]().union(*(each for each in vlans if isinstance(each, frozenset)))
 
     def port(self, name: str, oddities: list[Text]) -> ObservedPort:
         status = _merged(self.of(Fact.STATUS, name), last=True)
@@ -163,6 +173,8 @@ class _Facts:
             "secure_macs": self._secure_macs(name, row, access),
             "ip_bindings": self._ip_bindings(name, access),
         }
+        if values["source_guard"] is True and self.guarded is not None and access not in self.guarded:
+            values["source_guard"] = False
         return PortConfig(**values)  # type: ignore[arg-type]
 
     def _secure(self, name: str, row: Row, oddities: list[Text]) -> bool | None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from policies.model import ObservedPort, ObservedSwitch
-from policies.names import port_key
+from policies.names import format_vlans, port_key
 from policies.texts import render
 
 
 def observed_to_json(observed: ObservedSwitch, language: str = "en") -> dict[str, object]:
     """Give `observed` as plain JSON values: stable keys, sorted lists, null for what is not known.
 
-    `read_at` is ISO 8601 in UTC; MACs are aa:bb:cc:dd:ee:ff; ports are in the order in which people count them.
+    `read_at` is ISO 8601 in UTC; MACs are aa:bb:cc:dd:ee:ff; ports are in the order in which people count them;
+    `allowed_vlans` are ranges (1-4094).
     `oddities` are sentences in `language`.
     """
     names = sorted(observed.ports, key=port_key)
@@ -45,7 +46,7 @@ def _port(port: ObservedPort) -> dict[str, object]:
         "mode": None if config.mode is None else config.mode.value,
         "access_vlan": config.access_vlan,
         "native_vlan": config.native_vlan,
-        "allowed_vlans": None if config.allowed_vlans is None else sorted(config.allowed_vlans),
+        "allowed_vlans": None if config.allowed_vlans is None else format_vlans(config.allowed_vlans),
         **_security(port),
         "learned": [
             {"mac": each.mac, "vlan": each.vlan, "kind": each.kind}

@@ -166,15 +166,19 @@ def neighbours(spec: SwitchSpec, site: SiteSpec) -> dict[str, dict[str, str]]:
     return found
 
 
+#: DHCP snooping is on, without which IP source guard enforces nothing (Catalyst 2960-X guide, IP Source Guard).
+_SNOOPING = ("ip dhcp snooping", f"ip dhcp snooping vlan {FACE_VLAN}")
+
+
 def cisco_initial(spec: SwitchSpec, site: SiteSpec) -> str:
     """Write the configuration that a careless installer left: every port an open access port of the face VLAN."""
     uplinks = site.uplink_ports(spec.name)
-    lines = [f"hostname {spec.name}", f"vlan {FACE_VLAN}", " name face", "!", "lldp run", "!"]
+    lines = [f"hostname {spec.name}", f"vlan {FACE_VLAN}", " name face", "!", "lldp run", "!", *_SNOOPING, "!"]
     for port in spec.ports:
         lines.append(f"interface {port}")
         if port in uplinks:
             carried = ",".join(str(vlan) for vlan in sorted(uplinks[port]))
-            lines += [f" switchport trunk allowed vlan {carried}", " switchport mode trunk"]
+            lines += [f" switchport trunk allowed vlan {carried}", " switchport mode trunk", " ip dhcp snooping trust"]
         else:
             lines += [f" switchport access vlan {FACE_VLAN}", " switchport mode access"]
         lines.append("!")

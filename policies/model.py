@@ -188,6 +188,8 @@ class ObservedSwitch:
     `capabilities` are names of PortConfig fields (and `vlans`, `startup`) that the platform can read and set here;
     `startup_differs` lists configuration lines that differ between startup and running: empty when saved, None when
     the platform cannot say. `oddities` are sentences about answers that were understood only with a correction.
+    `guarded_vlans` are the VLANs on which the switch enforces IP source guard (None: on all): elsewhere the setting is
+    accepted and does nothing, so it neither counts nor is planned.
     """
 
     switch: str
@@ -201,6 +203,7 @@ class ObservedSwitch:
     model: str = ""
     version: str = ""
     oddities: tuple[Text, ...] = ()
+    guarded_vlans: frozenset[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

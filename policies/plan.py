@@ -32,6 +32,8 @@ from policies.texts import Text, t
 SETTINGS = tuple(field.name for field in fields(PortConfig))
 _settings_of = attrgetter(*SETTINGS)
 
+#: What IP source guard consists of.
+_GUARD = frozenset({"ip_bindings", "source_guard"})
 #: LLDP capabilities of equipment that forwards for others (IEEE 802.1AB: bridge, router, WLAN access point, repeater).
 _FORWARDS = frozenset("BRWP")
 
@@ -69,7 +71,7 @@ def plan_switch(
         if seen is None:
             refusals.append(Refusal(expected.switch, name, t("the switch has no such port; correct site.toml")))
             continue
-        change = _change(wanted, seen, observed.capabilities)
+        change = _change(wanted, seen, observed)
         if change is None:
             continue
         refusal = _refuse(expected.switch, wanted, seen, own_macs) or _no_way_back(
@@ -86,10 +88,22 @@ def plan_switch(
     return SwitchChanges(expected.switch, snapshot_digest(observed), vlans, tuple(changes), save), refusals
 
 
-def able(config: PortConfig, capabilities: frozenset[str]) -> PortConfig:
-    """Keep only the demands that the platform can meet; what falls away is a finding of comply, never a silence."""
-    lacking = {name: None for name in SETTINGS if name not in capabilities and getattr(config, name) is not None}
-    return replace(config, **lacking) if lacking else config
+def able(config: PortConfig, observed: ObservedSwitch) -> PortConfig:
+    """Keep only the demands that the switch can meet; what falls away is a finding of comply, never a silence."""
+    lacking = {name for name in SETTINGS if name not in observed.capabilities}
+    if unguarded(config, observed):
+        lacking |= _GUARD
+    dropped = {name: None for name in lacking if getattr(config, name) is not None}
+    return replace(config, **dropped) if dropped else config
+
+
+def unguarded(config: PortConfig, observed: ObservedSwitch) -> bool:
+    """Tell whether source guard is demanded on a VLAN on which the switch would accept it and enforce nothing."""
+    return (
+        config.source_guard is True
+        and observed.guarded_vlans is not None
+        and config.access_vlan not in observed.guarded_vlans
+    )
 
 
 def snapshot_digest(observed: ObservedSwitch) -> str:
@@ -142,8 +156,8 @@ def likely_uplink(port: ObservedPort, devices: int = 0) -> Text | None:
     return None
 
 
-def _change(wanted: ExpectedPort, seen: ObservedPort, capabilities: frozenset[str]) -> PortChange | None:
-    target = able(wanted.config, capabilities)
+def _change(wanted: ExpectedPort, seen: ObservedPort, observed: ObservedSwitch) -> PortChange | None:
+    target = able(wanted.config, observed)
     recover = seen.oper is Oper.BLOCKED and target.admin_up is True
     demanded = changed_fields(seen.config, target)
     if not demanded and not recover:

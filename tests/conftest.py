@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,17 +49,16 @@ def recordings() -> Path:
 
 @pytest.fixture(autouse=True)
 def no_sockets(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In tests/unit refuse every socket but Unix ones, and every name look-up: the ring is fast and needs no machine."""
+    """In tests/unit refuse every socket but Unix ones, and every name look-up: no machine is needed there."""
     if not request.path.is_relative_to(UNIT):
         return
     real: Callable[..., None] = socket.socket.__init__
 
-    def opened(
-        self: socket.socket, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None
-    ) -> None:
-        if fileno is None and family != socket.AF_UNIX:
+    def opened(self: socket.socket, *given: Any, **named: Any) -> None:
+        asked = dict(zip(("family", "type", "proto", "fileno"), given, strict=False)) | named
+        if asked.get("fileno") is None and asked.get("family", -1) != socket.AF_UNIX:
             pytest.fail("a unit test opened a network socket: it belongs to tests/replay or tests/lab")
-        real(self, family, type, proto, fileno)
+        real(self, *given, **named)
 
     def looked_up(*_: object, **__: object) -> None:
         pytest.fail("a unit test looked up a host name: it belongs to tests/replay or tests/lab")

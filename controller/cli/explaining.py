@@ -39,7 +39,7 @@ class Explanation:
             "subject": self.subject,
             "kind": self.kind,
             **self.facts,
-            "statements": [chosen.text(sentence) for sentence in self.sentences],
+            "statements": [chosen.text(sentence).strip() for sentence in self.sentences],
             "ports": [port.json(chosen, self.entries.get(port.place, [])) for port in self.ports],
         }
 

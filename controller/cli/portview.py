@@ -62,7 +62,7 @@ class PortView:
         """What must be, as far as the platform can."""
         if self.wanted is None or self.snapshot is None:
             return PortConfig()
-        return able(self.wanted.config, self.snapshot.capabilities)
+        return able(self.wanted.config, self.snapshot)
 
     @property
     def differences(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from policies.model import (
     Verdict,
     changed_fields,
 )
-from policies.plan import SETTINGS, able
+from policies.plan import SETTINGS, able, unguarded
 from policies.texts import Text, t
 
 #: Without these a platform cannot bind a MAC at all; the rest of a binding is used where the switch can.
@@ -78,9 +78,14 @@ def _capabilities(expected: ExpectedSwitch, observed: ObservedSwitch, bound: lis
 def _wrong(
     wanted: ExpectedPort, seen: ObservedPort, observed: ObservedSwitch, where: Mapping[str, set[str]]
 ) -> Iterator[Text]:
-    differing = changed_fields(seen.config, able(wanted.config, observed.capabilities))
+    differing = changed_fields(seen.config, able(wanted.config, observed))
     for name in differing:
         yield t("{setting} is not as the inventory demands", setting=SETTING_WORDS[name])
+    if unguarded(wanted.config, observed):
+        yield t(
+            "IP is not bound: the switch does not enforce source guard on VLAN {vlan}; on Cisco, enable DHCP snooping",
+            vlan=wanted.config.access_vlan,
+        )
     if seen.oper is Oper.BLOCKED:
         yield t("the switch has shut it ({cause})", cause=seen.blocked_cause or "?")
     for device in wanted.devices:

@@ -16,7 +16,7 @@ CONFIG: dict[str, Any] = {
     "hostname": "sw2",
     "ports": PORTS,
     "credentials": {"username": "admin", "password": "login-word", "enable": "enable-word"},
-    "snmp": {"community": "lab", "v3_user": "reader", "v3_auth": "auth-word-1", "v3_priv": "priv-word-1"},
+    "snmp": {"community": "lab"},
     "neighbours": {"GigabitEthernet1/0/12": {"system": "core1", "port": "Gi0/3", "chassis": "00:1d:e5:00:00:01"}},
     "initial": """\
 lldp run
@@ -32,6 +32,10 @@ interface GigabitEthernet1/0/2
 interface GigabitEthernet1/0/12
  switchport mode trunk
 """,
+}
+WITH_V3: dict[str, Any] = {
+    **CONFIG,
+    "snmp": {"community": "lab", "v3_user": "reader", "v3_auth": "auth-word-1", "v3_priv": "priv-word-1"},
 }
 PROMPT = r"(?:^|\r\n)sw2(?:\([\w-]+\))?[>#]$"
 

@@ -159,6 +159,9 @@ def test_secure_addresses_are_static_in_the_mac_table_and_others_dynamic(persona
 
 
 def test_saving_and_reloading_brings_back_what_was_saved(persona: RunningPersona) -> None:
+    plane = persona.dataplane
+    assert isinstance(plane, LoopbackDataPlane)
+
     async def configure() -> None:
         async with terminal(persona.ssh_port) as session:
             await session.send("configure terminal")
@@ -185,8 +188,6 @@ def test_saving_and_reloading_brings_back_what_was_saved(persona: RunningPersona
             assert " switchport access vlan 30" in shown
             assert " shutdown" not in shown
 
-    plane = persona.dataplane
-    assert isinstance(plane, LoopbackDataPlane)
     asyncio.run(configure())
     asyncio.run(check())
     assert (plane.state("p3").admin, plane.state("p3").access) == (True, 30)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 from pathlib import Path
 
@@ -47,12 +46,9 @@ FIELDS = [
 ]
 
 
-def recording(name: str) -> list[str]:
+def recording(folder: Path, name: str) -> list[str]:
     """Read a recording in place."""
-    root = os.environ.get("PORTSEAL_FIXTURES")
-    if not root:
-        pytest.skip("PORTSEAL_FIXTURES is not set: point it to the folder of recordings")
-    path = Path(root) / "cli" / "cisco_ios" / name
+    path = folder / "cli" / "cisco_ios" / name
     if not path.exists():
         pytest.skip(f"recording missing: {name}")
     return path.read_text(encoding="utf-8").splitlines()
@@ -87,8 +83,8 @@ async def output(persona: RunningPersona, command: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("name", "command", "lines"), HEADERS, ids=[command for _, command, _ in HEADERS])
-def test_header_lines_are_those_of_the_recording(name: str, command: str, lines: str) -> None:
-    wanted = [line for line in recording(name) if re.match(lines, line)]
+def test_header_lines_are_those_of_the_recording(recordings: Path, name: str, command: str, lines: str) -> None:
+    wanted = [line for line in recording(recordings, name) if re.match(lines, line)]
     assert wanted
     with running_persona(CONFIG) as persona:
         busy(persona)
@@ -97,13 +93,13 @@ def test_header_lines_are_those_of_the_recording(name: str, command: str, lines:
 
 
 @pytest.mark.parametrize(("name", "command"), FIELDS, ids=[command for _, command in FIELDS])
-def test_fields_are_those_of_the_recording(name: str, command: str) -> None:
+def test_fields_are_those_of_the_recording(recordings: Path, name: str, command: str) -> None:
     def fields(lines: list[str]) -> list[str]:
         found = [match[1].rstrip() for line in lines if (match := re.match(r"([A-Z][\w/: .-]*?)\s*: ", line))]
         again = [at for at, field in enumerate(found) if field == found[0] and at > 0]
         return found[: again[0]] if again else found
 
-    wanted = fields(recording(name))
+    wanted = fields(recording(recordings, name))
     assert len(wanted) > 7
     with running_persona(CONFIG) as persona:
         busy(persona)
@@ -124,24 +120,26 @@ def test_fields_are_those_of_the_recording(name: str, command: str) -> None:
         ("show_ip_verify_source/genie_golden_output_1.raw", "show ip verify source", r"Gi", {0, 1, 2, 3, 4, 5}),
     ],
 )
-def test_columns_begin_where_they_begin_in_the_recording(name: str, command: str, row: str, columns: set[int]) -> None:
+def test_columns_begin_where_they_begin_in_the_recording(
+    recordings: Path, name: str, command: str, row: str, columns: set[int]
+) -> None:
     def starts(lines: list[str]) -> list[int]:
         line = next(line for line in lines if re.match(row, line))
         return [match.start() for at, match in enumerate(re.finditer(r"\S+", line)) if at in columns]
 
-    wanted = starts(recording(name))
+    wanted = starts(recording(recordings, name))
     with running_persona(CONFIG) as persona:
         busy(persona)
         shown = asyncio.run(output(persona, command))
     assert starts(shown) == wanted
 
 
-def test_counts_end_where_they_end_in_the_recording() -> None:
+def test_counts_end_where_they_end_in_the_recording(recordings: Path) -> None:
     def ends(lines: list[str]) -> list[int]:
         line = next(line for line in lines if re.match(r"\s+(Te|Gi)\d/0/\d", line))
         return [match.end() for match in re.finditer(r"\S+", line)]
 
-    wanted = ends(recording("show_port-security/genie_golden_output2.raw"))
+    wanted = ends(recording(recordings, "show_port-security/genie_golden_output2.raw"))
     with running_persona(CONFIG) as persona:
         busy(persona)
         shown = asyncio.run(output(persona, "show port-security"))

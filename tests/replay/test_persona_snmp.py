@@ -14,7 +14,7 @@ import pytest
 from lab.switch.loopback import LoopbackDataPlane
 from lab.switch.persona import ber
 from lab.switch.persona.running import RunningPersona, running_persona
-from tests.replay.persona_session import CONFIG, terminal
+from tests.replay.persona_session import CONFIG, WITH_V3, terminal
 
 pytestmark = pytest.mark.skipif(shutil.which("snmpwalk") is None, reason="needs net-snmp: apt-get install snmp")
 
@@ -27,13 +27,13 @@ FDB_PORT = "1.3.6.1.2.1.17.4.3.1.2"
 @pytest.fixture
 def persona() -> Iterator[RunningPersona]:
     """A switch of twelve ports."""
-    with running_persona(CONFIG) as running:
+    with running_persona(WITH_V3) as running:
         yield running
 
 
 def net_snmp(program: str, persona: RunningPersona, access: list[str], *words: str) -> str:
     """Run a net-snmp program with numeric output; its error text when it fails."""
-    argv = [program, *access, "-Onq", "-t", "2", "-r", "1", f"127.0.0.1:{persona.snmp_port}", *words]
+    argv = [program, "-Onq", "-t", "2", "-r", "1", *access, f"127.0.0.1:{persona.snmp_port}", *words]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
     return done.stdout if done.returncode == 0 else done.stderr
 

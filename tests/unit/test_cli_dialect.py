@@ -93,11 +93,11 @@ def test_rows_are_a_table_for_people(here: Cli) -> None:
 
 def test_several_reads_about_one_fact_are_told_together(here: Cli) -> None:
     flows = (
-        " cookie=0x5ea1, priority=100,in_port=p1 actions=drop\n"
-        " cookie=0x5ea1, priority=250,ip,in_port=p1 actions=drop\n"
-        " cookie=0x5ea1, priority=200,in_port=p1,dl_src=00:1b:c5:00:00:01 actions=NORMAL\n"
-        " priority=0 actions=NORMAL\n"
-    ).encode()
+        b" cookie=0x5ea1, priority=100,in_port=p1 actions=drop\n"
+        b" cookie=0x5ea1, priority=250,ip,in_port=p1 actions=drop\n"
+        b" cookie=0x5ea1, priority=200,in_port=p1,dl_src=00:1b:c5:00:00:01 actions=NORMAL\n"
+        b" priority=0 actions=NORMAL\n"
+    )
     command = "ovs-ofctl --names --no-stats --sort dump-flows {bridge}"
     found: dict[str, Any] = here("dialect", "parse", "openvswitch", command, "--json", stdin=flows).json
     assert found["fact"] == "interface"

@@ -154,18 +154,6 @@ def test_doctor_refuses_a_switch_that_is_not_declared(demo: Cli) -> None:
     assert "is sw1 meant?" in ran.err
 
 
-def test_doctor_says_that_a_switch_cannot_be_reached_and_exits_3(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    text = (
-        '[site]\nname = "x"\n[switches.a]\nplatform = "cisco_ios"\nhost = "127.0.0.1"\nport = 1\nports = ["Gi1/0/1"]\n'
-    )
-    one = Cli(make_site(tmp_path / "x", text), capsys, monkeypatch)
-    ran = one("doctor", "--json")
-    assert ran.code == 3
-    assert checks(ran.json, "fault") == [("tcp", "a")]
-
-
 def test_help_of_every_verb_is_there_in_both_languages(capsys: pytest.CaptureFixture[str]) -> None:
     verbs = [["init"], ["doctor"], ["inventory", "import"], ["bind"], ["unbind"], ["port", "block"], ["find"]]
     verbs += [["explain"], ["audit", "log"], ["secret", "set"], ["dialect", "parse"], ["dialect", "record"]]

@@ -39,6 +39,9 @@ interface GigabitEthernet0/0
  vrf forwarding Mgmt-vrf
  no ip address
 !
+ip dhcp snooping vlan 10
+ip dhcp snooping
+!
 interface GigabitEthernet1/0/1
  description cam-07
  switchport access vlan 10

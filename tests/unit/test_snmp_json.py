@@ -52,7 +52,7 @@ def test_every_fact_has_its_key_and_lists_are_sorted() -> None:
         "mode": "trunk",
         "access_vlan": None,
         "native_vlan": 1,
-        "allowed_vlans": [3, 20],
+        "allowed_vlans": "3,20",
         "secure": True,
         "maximum": 2,
         "violation": "restrict",

@@ -113,7 +113,8 @@ async def _stop(persona: Persona) -> None:
     for task in others:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
-    await asyncio.sleep(0)
+    for _ in range(3):  # closed transports let go of their sockets in the loop's next rounds
+        await asyncio.sleep(0)
 
 
 @dataclass(slots=True)

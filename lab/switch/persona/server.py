@@ -30,9 +30,22 @@ _PENDING = 1000
 class _Login(asyncssh.SSHServer):
     """Password authentication of one connection."""
 
-    def __init__(self, config: Config, faults: Faults) -> None:
+    def __init__(self, config: Config, faults: Faults, open_: set[asyncssh.SSHServerConnection]) -> None:
         self._config = config
         self._faults = faults
+        self._open = open_
+        self._connection: asyncssh.SSHServerConnection | None = None
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        """Count the connection in."""
+        self._connection = conn
+        self._open.add(conn)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Count it out."""
+        del exc
+        if self._connection is not None:
+            self._open.discard(self._connection)
 
     def begin_auth(self, username: str) -> bool:
         """Ask everybody for a password."""
@@ -61,7 +74,7 @@ class Persona:
         self.agent = Agent(self.switch)
         self.ssh_port = 0
         self.snmp_port = 0
-        self._sessions: set[asyncssh.SSHServerProcess[bytes]] = set()
+        self._connections: set[asyncssh.SSHServerConnection] = set()
         self._acceptor: asyncssh.SSHAcceptor | None = None
         self._ticker: asyncio.Task[None] | None = None
         self._control: asyncio.Server | None = None
@@ -75,7 +88,7 @@ class Persona:
         self.switch.boot(apply_text)
         self.switch.dataplane.watch(lambda *frame: self._foreign(loop, frame))
         self._acceptor = await asyncssh.create_server(
-            lambda: _Login(self.config, self.faults),
+            lambda: _Login(self.config, self.faults, self._connections),
             self.config.listen,
             self.config.ssh_port,
             server_host_keys=[self._host_key()],
@@ -105,7 +118,8 @@ class Persona:
         if self._control is not None:
             self._control.close()
             await self._control.wait_closed()
-        self._drop_sessions()
+        for connection in self._drop_sessions():
+            await connection.wait_closed()
         if self._acceptor is not None:
             self._acceptor.close()
             await self._acceptor.wait_closed()
@@ -130,8 +144,6 @@ class Persona:
     # -- sessions -----------------------------------------------------------------------------------------------
 
     async def _session(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
-        self._sessions.add(process)
-
         async def read() -> bytes:
             try:
                 return await process.stdin.read(4096)
@@ -149,13 +161,14 @@ class Persona:
             log.debug("session ended: %r", error)
             process.get_extra_info("connection").abort()
         finally:
-            self._sessions.discard(process)
             with contextlib.suppress(OSError):  # the client was faster
                 process.exit(0)
 
-    def _drop_sessions(self) -> None:
-        for process in list(self._sessions):
-            process.get_extra_info("connection").abort()
+    def _drop_sessions(self) -> list[asyncssh.SSHServerConnection]:
+        dropped = list(self._connections)
+        for connection in dropped:
+            connection.abort()
+        return dropped
 
     # -- reboots ------------------------------------------------------------------------------------------------
 

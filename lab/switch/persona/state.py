@@ -78,15 +78,19 @@ class Switch:
     def save(self, who: str) -> None:
         """Copy the running configuration over the startup configuration, on disk when there is a state file."""
         self.saved = (datetime.now(UTC), who)
-        self.startup = render.body(self.running)
-        if self.config.state is not None:
-            self.config.state.write_text(json.dumps({"startup": self.startup}), encoding="utf-8")
+        self._write_state(render.body(self.running))
 
     def erase_startup(self) -> None:
         """Erase the startup configuration; the next boot is that of a switch without one."""
-        self.startup = ""
-        if self.config.state is not None:
-            self.config.state.write_text(json.dumps({"startup": ""}), encoding="utf-8")
+        self._write_state("")
+
+    def _write_state(self, text: str) -> None:
+        self.startup = text
+        if self.config.state is not None:  # whole or not at all: the lab cuts the power
+            new = self.config.state.with_suffix(".new")
+            new.touch(mode=0o600)
+            new.write_text(json.dumps({"startup": text}), encoding="utf-8")
+            new.replace(self.config.state)
 
     def unsaved(self) -> bool:
         """Tell whether the running configuration differs from the startup configuration."""
