@@ -24,7 +24,9 @@ def measure() -> Iterator[Line]:
     """Start the switches once, let both read them in turn, and compare the medians."""
     with tempfile.TemporaryDirectory() as folder, _switches(Path(folder)) as ports:
         site = _site(Path(folder) / "site", ports)
-        commands = list(dict.fromkeys(read.command for read in dialect("cisco_ios").reads if read.observe))
+        commands = list(
+            dict.fromkeys(read.command for read in dialect("cisco_ios").reads if read.observe and not read.each)
+        )
         asked = json.dumps({"ports": ports, "commands": commands, "user": USER, "password": PASSWORD})
         ours, peers = [], []
         for _ in range(RUNS):

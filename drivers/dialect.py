@@ -55,7 +55,8 @@ class Read:
     `skip` are pairs of regexes: lines from one that matches the first to one that matches the second are not read
     (banners, certificates, a neighbour's free text). `complete` is a line that every whole answer has: without it the
     answer was cut short, or is none. `total` has a group `total` that must be the number of rows. `literal` keeps port
-    names exactly as they are (Linux, Open vSwitch).
+    names exactly as they are (Linux, Open vSwitch). `each` names a field: the command, with {port} in it, is asked once
+    for every port of which an earlier row has that field and it is not zero.
     """
 
     command: str
@@ -77,6 +78,7 @@ class Read:
     complete: str = ""
     total: str = ""
     literal: bool = False
+    each: str = ""
 
 
 @dataclass(frozen=True, slots=True)

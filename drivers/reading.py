@@ -9,9 +9,11 @@ from datetime import datetime
 from drivers.dialect import Read
 from drivers.observe import observe
 from drivers.parse import Row, parse
+from drivers.render import fill
 from drivers.session import Session
 from policies.errors import CommandRejected
 from policies.model import ObservedSwitch
+from policies.names import spell
 
 
 @dataclass(slots=True)
@@ -33,36 +35,50 @@ def read_state(session: Session, switch: str, now: datetime, timing: Timing | No
     """
     spent = timing if timing is not None else Timing()
     before = session.network_s
-    answers: list[tuple[Read, list[Row]]] = []
-    texts: dict[str, str | None] = {}
+    reader = _Reader(session, switch, spent)
     for read in session.dialect.reads:
-        if not read.observe:
-            continue
-        if read.command not in texts:
-            texts[read.command] = _ask(session, read)
-        text = texts[read.command]
-        if text is None:
-            if not read.optional:
-                raise CommandRejected(switch, read.command, "")
-            continue
-        started = time.perf_counter()
-        answers.append((read, parse(read, text, where=switch)))
-        spent.parse_s += time.perf_counter() - started
+        if read.observe and read.each:
+            reader.ask_each(read)
+        elif read.observe:
+            reader.ask(read)
     started = time.perf_counter()
-    observed = observe(session.dialect, answers, switch=switch, read_at=now)
+    observed = observe(session.dialect, reader.answers, switch=switch, read_at=now)
     spent.parse_s += time.perf_counter() - started
     spent.network_s += session.network_s - before
     return observed
 
 
-def _ask(session: Session, read: Read) -> str | None:
-    """Ask in the command's own words, then in those of older models; None when a model knows none of them."""
-    refused: CommandRejected | None = None
-    for command in (read.command, *(alias for alias in read.aliases if "{" not in alias)):
+class _Reader:
+    """Asks each command once, whatever number of reads share it."""
+
+    def __init__(self, session: Session, switch: str, spent: Timing) -> None:
+        self.session, self.switch, self.spent = session, switch, spent
+        self.answers: list[tuple[Read, list[Row]]] = []
+        self._texts: dict[str, str | None] = {}
+
+    def ask(self, read: Read, port: str = "") -> None:
+        """Ask for `read` (of one port) and keep its rows; an optional one that the model does not know is left out."""
+        command = fill(read.command, {"port": spell(port, self.session.dialect.spell)}) if port else read.command
+        if command not in self._texts:
+            self._texts[command] = self._text(command, optional=read.optional)
+        text = self._texts[command]
+        if text is None:
+            return
+        started = time.perf_counter()
+        rows = parse(read, text, where=self.switch)
+        self.answers.append((read, [{"port": port, **row} for row in rows] if port else rows))
+        self.spent.parse_s += time.perf_counter() - started
+
+    def ask_each(self, read: Read) -> None:
+        """Ask for `read` of every port of which a row so far has the field that it names, not zero."""
+        ports = {row["port"]: None for _, rows in self.answers for row in rows if row.get(read.each) and "port" in row}
+        for port in ports:
+            self.ask(read, str(port))
+
+    def _text(self, command: str, *, optional: bool) -> str | None:
         try:
-            return session.read(command)
-        except CommandRejected as error:
-            refused = refused or error
-    if refused is None or read.optional:
-        return None
-    raise refused
+            return self.session.read(command)
+        except CommandRejected:
+            if optional:
+                return None
+            raise

@@ -169,6 +169,8 @@ class _PortWriter:
         return isinstance(template, Items) or bool(_lines_for(template, getattr(self.change.after, setting)))
 
     def _changing(self) -> set[str]:
+        if not self.exact:
+            return set(self.change.fields)
         return {name for name in self.demanded if getattr(self.change.after, name) != getattr(self.change.before, name)}
 
     def lines(self, phases: frozenset[str] | None, without: frozenset[str] = frozenset()) -> Iterator[Command]:

@@ -34,6 +34,9 @@ _settings_of = attrgetter(*SETTINGS)
 
 #: What IP source guard consists of.
 _GUARD = frozenset({"ip_bindings", "source_guard"})
+#: Settings that a change of mode takes away on some platforms.
+_OF_MODE = ("access_vlan", "native_vlan", "allowed_vlans")
+
 #: LLDP capabilities of equipment that forwards for others (IEEE 802.1AB: bridge, router, WLAN access point, repeater).
 _FORWARDS = frozenset("BRWP")
 
@@ -204,7 +207,7 @@ def _no_way_back(switch: str, change: PortChange, capabilities: frozenset[str]) 
         return None
     if change.before.mode is PortMode.ROUTED:
         return Refusal(switch, change.port, t("it is a routed port; make it a switch port by hand, or leave it out"))
-    lost = [name for name in SETTINGS if name not in capabilities and getattr(change.before, name) is not None]
+    lost = [name for name in _OF_MODE if name not in capabilities and getattr(change.before, name) is not None]
     if not lost:
         return None
     return Refusal(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
-import unicodedata
 from collections.abc import Iterator
 
 from policies.layout import layout
 from policies.texts import Text, render, t
+from policies.texts.wrap import wrap
 from policies.toml import Key, Section
 
 _WIDTH = 110
@@ -62,7 +61,4 @@ def _toml(value: object) -> str:
 
 
 def _prose(text: Text, language: str) -> list[str]:
-    sentence = render(text, language)
-    # A Chinese character is two columns wide and stands without blanks: textwrap then cuts where the line is full.
-    wide = any(unicodedata.east_asian_width(c) in "WF" for c in sentence)
-    return ["# " + line for line in textwrap.wrap(sentence, _WIDTH // 2 if wide else _WIDTH)]
+    return ["# " + line for line in wrap(render(text, language), _WIDTH)]

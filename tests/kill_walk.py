@@ -19,6 +19,7 @@ from controller.ledger.verify import verify
 from controller.network.equipment import SwitchEquipment
 from controller.network.recover import recover
 from controller.store.jobs import JobState, jobs, unfinished
+from controller.store.plans import latest_plan
 from drivers.flow import Step
 from policies.model import ObservedSwitch
 from policies.plan import snapshot_digest
@@ -85,7 +86,9 @@ def judge(site: Path, walk: Walk) -> None:
     with open_context(site) as context:
         recover(context)
         assert unfinished(context.store) == ()
-        ended = jobs(context.store)
+        plan = latest_plan(context.store)
+        assert plan is not None
+        ended = [job for job in jobs(context.store) if job.plan == plan.id]
         report = verify(context.store, context.site.name, ledger_public_key(site))
         assert not report.orphans
     now = read(site)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gettext
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -19,11 +20,14 @@ import click
 
 from policies.errors import PortsealError, UsageError
 from policies.texts import LANGUAGES, Text, render, t
+from policies.texts.wrap import has_wide, wrap
 
 #: Exit codes, by meaning.
 DONE, NOT_COMPLIANT, USAGE, EQUIPMENT, REFUSED = range(5)
 
 _SHOWN = Text("{text}")
+#: Where the beginning of a help text ends.
+_BEGINNING = re.compile(r"\n|[;:；：]|。|\. ")
 
 
 @dataclass(slots=True)
@@ -127,6 +131,7 @@ def common_options() -> list[click.Option]:
         click.Option(
             ["--site"],
             type=click.Path(path_type=Path, file_okay=False),
+            metavar="DIR",
             help=h("Site folder. Default: PORTSEAL_SITE, else this folder."),
             expose_value=False,
             callback=_take("site"),
@@ -155,8 +160,36 @@ def _translated(message: str | None) -> str | None:
     return None if message is None else gettext.gettext(message.strip())
 
 
+class _Formatter(click.HelpFormatter):
+    """Lays help out by columns where it is Chinese: click counts characters and breaks lines at blanks only."""
+
+    def write_text(self, text: str) -> None:
+        """Write paragraphs."""
+        super().write_text(_laid_out(text, self.width - self.current_indent))
+
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+        """Write a list of options or verbs with what they mean."""
+        listed = list(rows)
+        first = min(max((len(name) for name, _ in listed), default=0), col_max) + col_spacing
+        width = max(self.width - first - self.current_indent, 10)
+        super().write_dl([(name, _laid_out(text, width)) for name, text in listed], col_max, col_spacing)
+
+
+def _laid_out(text: str, width: int) -> str:
+    if not has_wide(text):
+        return text
+    # A line with \b alone tells click to leave the paragraph as it is.
+    return "\n\n".join("\b\n" + "\n".join(wrap(part, width)) for part in text.split("\n\n"))
+
+
+class _Context(click.Context):
+    formatter_class = _Formatter
+
+
 class Speaking(click.Command):
     """A command whose help is translated, and which takes the common options after its name."""
+
+    context_class = _Context
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -171,8 +204,8 @@ class Speaking(click.Command):
         super().format_help(ctx, formatter)
 
     def get_short_help_str(self, limit: int = 45) -> str:
-        """Give the first sentence of the help, translated."""
-        return (_translated(self.short_help or self.help) or "").split("\n")[0].rstrip("。.")[: max(limit, 60)]
+        """Give the beginning of the help, translated, whole: the formatter breaks lines where they are full."""
+        return _BEGINNING.split(_translated(self.short_help or self.help) or "", maxsplit=1)[0].rstrip("。.")
 
 
 class Group(Speaking, click.Group):
@@ -199,6 +232,11 @@ def run(command: click.Command, arguments: Sequence[str]) -> int:
         return stop.exit_code
     except click.Abort:
         _complain(chosen, chosen.text(t("stopped; nothing more was done")))
+        return USAGE
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)  # the help of a group that was named without a verb
+        if chosen.json:
+            chosen.give({"error": gettext.gettext("Missing command.")})
         return USAGE
     except click.ClickException as error:
         _complain(chosen, _usage(chosen, error))
@@ -227,7 +265,11 @@ def _usage(chosen: Settings, error: click.ClickException) -> str:
     if context is None:
         return message
     help_line = t("see '{command} --help'", command=context.command_path)
-    return f"{message} {chosen.text(help_line)}"
+    # click joins its sentences with a blank, which Chinese has not, and ends them with a full stop, a question mark or )
+    message = re.sub(r"(?<=[。，；：？！]) ", "", message).rstrip(".。")
+    if message.endswith(("?", ")")):
+        return chosen.text(t("{what} Next: {next_step}", what=message, next_step=help_line))
+    return chosen.text(t("{what}. Next: {next_step}", what=message, next_step=help_line))
 
 
 def _complain(chosen: Settings, line: str) -> None:

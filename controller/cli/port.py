@@ -11,6 +11,8 @@ from policies.errors import NotFound
 from policies.texts import Text, t
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from controller.cli.blocking import Acted
     from controller.cli.portview import PortView
 
@@ -35,7 +37,7 @@ def show(context: click.Context, switch: str, name: str | None) -> int:
         declared = switch_of(site.site, switch)
         views = port_views(site, declared)
         if name is None:
-            _show_all(chosen, declared.name, list(views.values()))
+            _show_all(chosen, declared.name, list(views.values()), site.clock())
             return 0
         wanted = port_name(declared, name)
         view = views.get(wanted)
@@ -126,7 +128,7 @@ def _told(chosen: Settings, acted: Acted, action: str) -> None:
         chosen.say(t("{place} is no longer blocked; it stays shut, because nothing is bound to it", place=place))
 
 
-def _show_all(chosen: Settings, switch: str, views: list[PortView]) -> None:
+def _show_all(chosen: Settings, switch: str, views: list[PortView], now: datetime) -> None:
     from controller.cli.words import LINKS, PORT_ROLES, age
     from policies.codec import stamp
 
@@ -156,9 +158,7 @@ def _show_all(chosen: Settings, switch: str, views: list[PortView]) -> None:
     if snapshot is None:
         chosen.say(t("the switch was never read. Next: portseal discover {switch}", switch=switch))
     else:
-        from controller.context import now
-
-        chosen.say(t("read {age}", age=age(snapshot.read_at, now())))
+        chosen.say(t("read {age}", age=age(snapshot.read_at, now)))
 
 
 def _macs(view: PortView) -> str:

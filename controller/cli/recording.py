@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from drivers.dialect import Dialect
 from drivers.render import fill
 from drivers.session import Session
 from drivers.transports.replay import Exchange, RecordingChannel, save_recording
-from policies.errors import CommandRejected, InputError, StorageFailed
+from policies.errors import CommandRejected, ConfigError, InputError, StorageFailed
 from policies.names import spell
 from policies.site import Switch
 from policies.texts import t
@@ -74,14 +75,10 @@ def _commands(dialect: Dialect, switch: Switch) -> Iterator[str]:
 
 
 def _write(site: Context, switch: Switch, session: Session, exchanges: list[Exchange], file: Path) -> None:
-    known = [
-        resolve(reference, site.site.folder, where=key).reveal()
-        for key, reference in references(site.site)
-        if key.startswith(f"switches.{switch.name}.") and not key.endswith(".key")
-    ]
+    known = _secrets(site, switch)
 
     def redact(text: str) -> str:
-        for value in sorted(known, key=len, reverse=True):
+        for value in known:
             text = text.replace(value, "<secret>")
         return session.redact(text)
 
@@ -94,6 +91,16 @@ def _write(site: Context, switch: Switch, session: Session, exchanges: list[Exch
             where=str(file),
             next_step=t("check free space and the owner and mode of the folder"),
         ) from None
+
+
+def _secrets(site: Context, switch: Switch) -> list[str]:
+    """Give the secrets of one switch, longest first; one that leads nowhere was never sent either."""
+    found = []
+    for key, reference in references(site.site):
+        if key.startswith(f"switches.{switch.name}.") and not key.endswith(".key"):
+            with contextlib.suppress(ConfigError):
+                found.append(resolve(reference, site.site.folder, where=key).reveal())
+    return sorted(found, key=len, reverse=True)
 
 
 def _new(file: Path) -> None:

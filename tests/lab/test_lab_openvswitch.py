@@ -25,7 +25,9 @@ from tests.revert import NoSafeguard, apply_and_revert, kinds, observe, told
 pytestmark = [pytest.mark.lab, pytest.mark.clause("7.1c")]
 
 DIALECT = dialect("openvswitch")
-INVENTORY = "设备名称,类型,MAC地址,IP地址,位置,交换机,端口,VLAN\ncam01,摄像机,02:ca:00:00:00:01,198.18.100.101,杆1,sw1,eth1,100\n"
+INVENTORY = """设备名称,类型,MAC地址,IP地址,位置,交换机,端口,VLAN
+cam01,摄像机,02:ca:00:00:00:01,198.18.100.101,杆1,sw1,eth1,100
+"""
 SITE = """
 [site]
 name = "sw1-alone"

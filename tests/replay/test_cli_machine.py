@@ -1,4 +1,4 @@
-"""A disk that is full or read-only, in a mount namespace of its own: one line, the right exit code, nothing half done."""
+"""A disk that is full or read-only, in a mount namespace of its own: one line, exit code 3, nothing half done."""
 
 from __future__ import annotations
 

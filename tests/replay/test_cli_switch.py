@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import select
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +18,7 @@ import pytest
 
 from controller.cli.base import run
 from controller.cli.main import cli
+from controller.secrets.box import get_secret
 from controller.store.blocks import blocks
 from controller.store.open import open_store
 from drivers.dialects import dialect
@@ -43,6 +47,13 @@ class Bench:
         got, out, err = self(*arguments, "--json")
         assert got == code, (out, err)
         return json.loads(out)
+
+    def inject(self, port: str, mac: str) -> bool:
+        """Let a frame arrive; tells whether the port admitted it."""
+        with socket.socket(socket.AF_UNIX) as link:
+            link.connect(str(self.switch.folder / "control.sock"))
+            link.sendall((json.dumps({"inject": {"port": port, "mac": mac}}) + "\n").encode())
+            return bool(json.loads(link.recv(65536))["admitted"])
 
     def port(self, number: int) -> dict[str, Any]:
         """Read the switch and give one port of it."""
@@ -124,7 +135,7 @@ def test_a_release_recovers_a_port_that_the_switch_itself_has_shut(tmp_path: Pat
     declaration.write_text(text, "utf-8")
     bench("plan")
     assert bench("apply", "--yes")[0] == 0
-    bench.switch.control(inject={"port": "p1", "mac": FOREIGN})
+    assert bench.inject("p1", FOREIGN) is False
     assert bench.port(1)["oper"] == "blocked"
     assert "psecure-violation" in bench("port", "show", "swx", "g1/0/1")[1]
     told = bench.json("port", "release", "swx", "g1/0/1", "--reason", "the laptop is gone", "--yes")
@@ -133,7 +144,7 @@ def test_a_release_recovers_a_port_that_the_switch_itself_has_shut(tmp_path: Pat
 
 
 def test_a_change_that_the_switch_rejects_is_rolled_back_and_leaves_no_block(bench: Bench) -> None:
-    bench.switch.control(fault={"name": "reject", "match": "shutdown"})
+    bench.switch.control(fault={"kind": "reject", "match": "^shutdown"})
     code, _, err = bench("port", "block", "swx", "g1/0/1", "--reason", "x", "--yes")
     assert code == 3
     assert "rolled back" in err.splitlines()[-1]
@@ -156,7 +167,7 @@ def test_the_port_that_learned_the_controllers_own_mac_is_not_shut(bench: Bench)
     own = [mac for mac in own if len(mac) == 17 and mac != "00:00:00:00:00:00"]
     if not own:
         pytest.skip("this machine has no network interface with a MAC: run it where there is one")
-    bench.switch.control(inject={"port": "p2", "mac": own[0]})
+    assert bench.inject("p2", own[0])
     code, _, err = bench("port", "block", "swx", "g1/0/2", "--reason", "x", "--yes")
     assert (code, "management path" in err) == (4, True)
     assert bench.port(2)["admin_up"] is True
@@ -215,6 +226,39 @@ def test_a_recording_holds_no_secret_and_can_be_replayed(bench: Bench, tmp_path:
     assert (code, "there already" in err) == (2, True)
 
 
+def test_doctor_finishes_what_a_killed_run_left(bench: Bench) -> None:
+    bench.json("discover")
+    script = (
+        "import sys, pathlib; from controller.store.open import open_store; from policies.model import SwitchChanges;"
+        "from controller.store.jobs import begin_job; from controller.store.observations import observation;"
+        "store = open_store(pathlib.Path(sys.argv[1])); seen = observation(store, 'swx');"
+        "begin_job(store, seen, SwitchChanges('swx', ''), actor='test')"
+    )
+    subprocess.run([sys.executable, "-c", script, str(bench.folder)], check=True, timeout=60)
+    waiting = {each["check"]: each["level"] for each in bench.json("doctor", "--offline")["checks"]}
+    assert waiting["jobs"] == "warning"
+    done = [each for each in bench.json("doctor")["checks"] if each["check"] == "jobs"]
+    assert [(each["subject"], each["level"]) for each in done] == [("swx", "warning")]
+    again = [each for each in bench.json("doctor")["checks"] if each["check"] == "jobs"]
+    assert [each["level"] for each in again] == ["ok"]
+
+
+def test_every_recording_of_cisco_ios_becomes_rows_on_the_command_line(
+    recordings: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    used = 0
+    for file in sorted((recordings / "cli" / "cisco_ios").glob("*/*")):
+        if file.suffix == ".yml":  # what another project made of the recording beside it
+            continue
+        command = file.parent.name.replace("_", " ")
+        assert run(cli, ["dialect", "parse", "cisco_ios", command, str(file), "--json"]) == 0, file
+        told = json.loads(capsys.readouterr().out)
+        assert told["rows"], file
+        used += 1
+    logging.getLogger(__name__).info("%d recordings of cisco_ios used", used)
+    assert used
+
+
 def portseal(*arguments: object, stdin: str | None = "", **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the installed program; `stdin` None closes it."""
     program = shutil.which("portseal", path=str(Path(sys.executable).parent))
@@ -248,6 +292,37 @@ def test_a_closed_standard_input_is_no_traceback(tmp_path: Path, arguments: tupl
     assert portseal("init", site).returncode == 0
     ran = portseal("--site", site, *arguments, stdin=None)
     assert (ran.returncode, "Traceback" in ran.stderr) == (code, False), ran.stderr
+
+
+def test_a_secret_that_is_typed_is_not_shown(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    assert portseal("init", site).returncode == 0
+    program = shutil.which("portseal", path=str(Path(sys.executable).parent))
+    master, slave = os.openpty()
+    with subprocess.Popen(
+        ["setsid", "--ctty", "--wait", str(program), "--lang", "en", "--site", str(site), "secret", "set", "sw1"],
+        stdin=slave, stdout=slave, stderr=slave,
+    ) as process:  # fmt: skip
+        os.close(slave)
+        shown = ""
+        for prompt in ("(not shown)", "Once more"):
+            shown += until(master, prompt)
+            os.write(master, b"typed-by-hand\n")
+        shown += until(master, "secret:sw1")
+        assert process.wait(30) == 0
+    os.close(master)
+    assert "typed-by-hand" not in shown
+    assert get_secret(site, "sw1").reveal() == "typed-by-hand"
+
+
+def until(terminal: int, text: str) -> str:
+    """Read from a terminal until `text` has come."""
+    seen = ""
+    while text not in seen:
+        ready, _, _ = select.select([terminal], [], [], 30)
+        assert ready, seen
+        seen += os.read(terminal, 4096).decode()
+    return seen
 
 
 def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def test_a_bound_port_admits_its_device_alone() -> None:
 def test_two_devices_behind_one_port_are_both_admitted_and_counted() -> None:
     config = port("Gi1", *bound("cam1", "cam2")).config
     assert config.maximum == 2
-    assert config.secure_macs == {SecureMac(CAMERA.mac, 100), SecureMac(SECOND.mac, 100)}
+    assert config.secure_macs == frozenset({SecureMac(CAMERA.mac, 100), SecureMac(SECOND.mac, 100)})
     assert config.ip_bindings is not None
     assert {pair.ip for pair in config.ip_bindings} == {"10.1.0.1", "10.1.0.2"}
 
@@ -109,7 +109,7 @@ def test_a_site_that_does_not_bind_ips_wants_no_source_guard() -> None:
     config = port("Gi1", *bound("cam1"), site=site).config
     assert (config.source_guard, config.ip_bindings) == (False, frozenset())
     assert config.violation is Violation.SHUTDOWN
-    assert config.secure_macs == {SecureMac(CAMERA.mac, 100)}
+    assert config.secure_macs == frozenset({SecureMac(CAMERA.mac, 100)})
 
 
 @pytest.mark.clause("7.1b")

@@ -107,6 +107,9 @@ SECURE_PORT = Read(
     ignore=(r"(?:Aging Time|Aging Type|SecureStatic Address Aging)\s+:",),
     values=dict(SECURE.values) | {"secure": {"enabled": True, "disabled": False}},
     complete=r"Security Violation Count",
+    observe=True,
+    optional=True,
+    each="violations",
 )
 
 READS = (STATUS, BLOCKED, SECURE, SECURE_MACS, SECURE_PORT)

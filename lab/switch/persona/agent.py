@@ -13,6 +13,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import Any, cast
 
+from lab.switch.dataplane import FdbEntry
 from lab.switch.persona import ber, mib, show_ports
 from lab.switch.persona.ber import Malformed, Oid, Value
 from lab.switch.persona.sets import SetRefused, apply_sets
@@ -61,6 +62,7 @@ class Agent:
         self._general: tuple[object, list[mib.Row]] = (None, [])
         self._views: dict[int, View] = {}
         self._state: object = None
+        self._learned: list[FdbEntry] = []
         self._usm: Any = None
         self._transport: asyncio.DatagramTransport | None = None
 
@@ -96,13 +98,14 @@ class Agent:
             self._refresh(now)
         found = self._views.get(vlan)
         if found is None:
-            rows = mib.bridge(self.switch, vlan, show_ports.mac_rows(self.switch))
+            rows = mib.bridge(self.switch, vlan, self._learned)
             found = self._views[vlan] = View.of([*self._general[1], *rows])
         return found
 
     def _refresh(self, now: float) -> None:
         links = self.switch.links()
-        learned = tuple((row.vlan, row.mac, row.port) for row in self.switch.dataplane.fdb())
+        self._learned = show_ports.mac_rows(self.switch)
+        learned = tuple((row.vlan, row.mac, row.port) for row in self._learned)
         key = (self.switch.version, tuple(links.values()))
         if key != self._general[0]:
             self._general = (key, mib.general(self.switch, links))

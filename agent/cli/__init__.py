@@ -1,0 +1,1 @@
+"""The portseal-agent command."""

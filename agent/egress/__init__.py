@@ -1,0 +1,1 @@
+"""The proof that a terminal has no way to the outside: will live here."""

@@ -1,0 +1,1 @@
+"""The agent's hardened systemd units: will live here."""

@@ -1,0 +1,1 @@
+"""Users, roles and tokens, and who may do what: will live here."""

@@ -1,0 +1,1 @@
+"""The managed MQTT broker, its configuration, identities and ACL: will live here."""

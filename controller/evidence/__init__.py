@@ -1,0 +1,1 @@
+"""Reports, sealed evidence bundles and their verifier: will live here."""

@@ -1,0 +1,1 @@
+"""Findings over time, acknowledgements and waivers: will live here."""

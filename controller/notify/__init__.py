@@ -1,0 +1,1 @@
+"""Notifications, so that a finding reaches a person: will live here."""

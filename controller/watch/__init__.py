@@ -1,0 +1,1 @@
+"""Traps, events and the packet watch between two checks: will live here."""

@@ -1,0 +1,1 @@
+"""The dashboard and its pages: will live here."""

@@ -1,0 +1,1 @@
+"""The lab's card reader: will live here."""

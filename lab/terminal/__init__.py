@@ -1,0 +1,1 @@
+"""The lab's terminal with real USB, in QEMU: will live here."""

@@ -1,0 +1,381 @@
+"""Write the generated parts of docs/ from the code: commands, platforms, clauses, site.toml, licences; or check them.
+
+`python scripts/docs.py write` writes them; `check` exits 1 and names the first page that is stale. A page is ours
+between `<!-- generated: NAME -->` and `<!-- end -->`; the rest belongs to its writer. Nothing that changes by itself
+(times, versions, paths of this machine) is printed.
+"""
+
+from __future__ import annotations
+
+import ast
+import gettext
+import importlib.metadata
+import os
+import re
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+from packaging.requirements import Requirement
+
+from agent.cli.main import make
+from controller.cli.base import common_options, speak
+from controller.cli.main import cli
+from drivers.dialects import PLATFORMS, all_dialects
+from policies.clauses.c71c import SETTING_WORDS
+from policies.clauses.notice import notice
+from policies.load import sample_site_toml
+from policies.platforms import platform_aliases, platforms
+
+ROOT = Path(__file__).resolve().parent.parent
+_PART = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+#: One line that a reader can copy, for every command.
+EXAMPLES = {
+    "init": "portseal init /srv/pudong-1 --name pudong-1",
+    "doctor": "portseal doctor --offline",
+    "inventory import": "portseal inventory import devices.xlsx --dry-run",
+    "inventory list": "portseal inventory list --role camera",
+    "inventory show": "portseal inventory show cam05",
+    "inventory export": "portseal inventory export devices.csv",
+    "discover": "portseal discover sw2 --via snmp",
+    "bind": "portseal bind cam15 sw2 Gi1/0/1 --mac 02-CA-00-00-00-15 --role camera",
+    "unbind": "portseal unbind cam05",
+    "plan": "portseal plan sw2 --no-commands",
+    "apply": "portseal apply",
+    "check": "portseal check --json",
+    "port show": "portseal port show sw2 Gi1/0/11",
+    "port block": "portseal port block sw2 Gi1/0/11 --reason 'unknown laptop'",
+    "port release": "portseal port release sw2 Gi1/0/11 --reason 'laptop removed'",
+    "find": "portseal find 02ca.0000.0005",
+    "explain": "portseal explain sw2/Gi1/0/11",
+    "audit log": "portseal audit log --kind apply --since 2026-01-31",
+    "audit verify": "portseal audit verify --key ledger.pub",
+    "audit checkpoint": "portseal audit checkpoint",
+    "secret set": "portseal secret set sw2.password",
+    "secret list": "portseal secret list",
+    "dialect list": "portseal dialect list",
+    "dialect show": "portseal dialect show cisco_ios",
+    "dialect parse": "portseal dialect parse cisco_ios 'show mac address-table' answer.txt --json",
+    "dialect record": "portseal dialect record sw2 sw2.txt",
+    "lab up": "portseal lab up --site lab-site",
+    "lab down": "portseal lab down",
+    "lab status": "portseal lab status",
+    "lab run": "portseal lab run --keep",
+}
+
+#: What exit codes 1 and 4 mean where a command has them: English, Chinese. 0, 2 and 3 mean the same everywhere.
+CODES: dict[str, dict[int, tuple[str, str]]] = {
+    "inventory import": {4: ("nobody is there to agree, or did not", "没有人确认，或未同意")},
+    "inventory list": {1: ("no device has this role", "没有该类型的设备")},
+    "apply": {4: ("stale plan, used plan, another writer, or not agreed to", "计划过期或已用过、他人正在写入、未同意")},
+    "check": {1: ("a verdict is fail or unverified", "有“不合格”或“未验证”的结论")},
+    "port block": {4: ("the port may not be touched, or not agreed to", "该端口不可触碰，或未同意")},
+    "port release": {4: ("the port may not be touched, or not agreed to", "该端口不可触碰，或未同意")},
+    "find": {1: ("nothing matched", "没有匹配项")},
+    "audit log": {1: ("no entry matched", "没有匹配的条目")},
+    "audit verify": {1: ("the ledger does not verify", "账本校验不通过")},
+    "lab status": {1: ("the lab is not up, or a part does not run", "虚拟站点未启动，或有部分未运行")},
+    "lab run": {1: ("a step failed or a proof did not hold", "某一步失败或某项证明不成立"),
+                4: ("a lab is up already", "虚拟站点已在运行")},
+}  # fmt: skip
+
+_WORDS = {
+    "en": {
+        "option": "option", "meaning": "meaning", "example": "Example", "codes": "Exit codes of its own",
+        "common": "Every command also takes these options, before or after its name:", "required": "required",
+    },
+    "zh": {
+        "option": "选项", "meaning": "含义", "example": "示例", "codes": "特有的退出码",
+        "common": "每条命令都接受下列选项，写在命令名之前或之后均可：", "required": "必填",
+    },
+}  # fmt: skip
+
+#: Why a distribution is there, for those that pyproject.toml names.
+REASONS = {
+    "click": "the command line",
+    "cryptography": "Ed25519 signatures and the secret store (AES-256-GCM)",
+    "gufo-snmp": "bulk SNMP walks",
+    "netmiko": "logins over SSH; brings paramiko",
+    "openpyxl": "inventory lists in XLSX",
+    "pysnmp": "SNMP that gufo-snmp cannot do; the lab's agent",
+    "rich": "tables and progress on a terminal",
+    "sqlite-utils": "the database's schema and its migrations",
+    "scapy": "for a packet watch that is not built yet; only behind this extra, for a process of its own",
+    "paho-mqtt": "for the agent's link, which is not built yet",
+    "pyudev": "for the agent's USB gate, which is not built yet",
+    "asyncssh": "the SSH server of the lab's vendor switch; not needed to manage switches",
+}
+#: Licences that a distribution's metadata leave out, read from the licence file that it ships.
+UNSTATED = {"pysnmp": "BSD-2-Clause"}
+
+
+# -- commands ---------------------------------------------------------------------------------------------------------
+
+
+def commands(root: click.Group, name: str) -> Iterator[tuple[str, click.Command, click.Context]]:
+    """Give every command below `root` with its path and context, groups before what is in them."""
+    yield from _below(root, click.Context(root, info_name=name), "")
+
+
+def _below(group: click.Group, context: click.Context, path: str) -> Iterator[tuple[str, click.Command, click.Context]]:
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        inner = click.Context(command, info_name=name, parent=context)
+        yield f"{path} {name}".strip(), command, inner
+        if isinstance(command, click.Group):
+            yield from _below(command, inner, f"{path} {name}".strip())
+
+
+def cli_page(language: str) -> str:
+    """Write the reference of both programs in `language`."""
+    os.environ["COLUMNS"] = "120"
+    speak(language)
+    words = _WORDS[language]
+    common = [option.name for option in common_options()]
+    lines = [words["common"], "", *_options(common_options(), click.Context(cli), words), ""]
+    for path, command, context in commands(cli, "portseal"):
+        lines += _command(path, command, context, language, [*common, "help"])
+    agent = make(language)
+    for path, command, context in commands(agent, "portseal-agent"):
+        lines += [f"## portseal-agent {path}", "", f"`{_usage(context)}`", "", command.help or "", ""]
+        lines += [*_options(_own(command, ["help"]), context, words), ""]
+    return "\n".join(lines)
+
+
+def _command(path: str, command: click.Command, context: click.Context, language: str, common: list[str]) -> list[str]:
+    words = _WORDS[language]
+    help_text = gettext.gettext((command.help or "").strip())
+    if isinstance(command, click.Group):
+        return [f"## portseal {path}", "", help_text, ""]
+    lines = [f"{'###' if ' ' in path else '##'} portseal {path}", "", f"`{_usage(context)}`", "", help_text, ""]
+    own = _own(command, common)
+    if own:
+        lines += [*_options(own, context, words), ""]
+    lines += [f"{words['example']}: `{EXAMPLES[path]}`", ""]
+    if path in CODES:
+        told = "; ".join(f"{code} {texts[language == 'zh']}" for code, texts in CODES[path].items())
+        lines += [f"{words['codes']}: {told}", ""]
+    return lines
+
+
+def _usage(context: click.Context) -> str:
+    return " ".join([context.command_path, *context.command.collect_usage_pieces(context)])
+
+
+def _own(command: click.Command, common: list[str]) -> list[click.Option]:
+    return [each for each in command.params if isinstance(each, click.Option) and each.name not in common]
+
+
+def _options(options: list[click.Option], context: click.Context, words: dict[str, str]) -> list[str]:
+    if not options:
+        return []
+    rows = [f"| {words['option']} | {words['meaning']} |", "| --- | --- |"]
+    for option in options:
+        record = option.get_help_record(context)
+        assert record is not None
+        meaning = gettext.gettext((option.help or "").strip())
+        required = f" ({words['required']})" if option.required else ""
+        rows.append(_row(f"`{record[0]}`", meaning + required))
+    return rows
+
+
+def _row(*cells: str) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+
+
+# -- platforms, clauses, site.toml ------------------------------------------------------------------------------------
+
+
+def platforms_part() -> str:
+    """Write the support tables, claiming no more than each dialect's `tested_on`."""
+    spoken = all_dialects()
+    lines = ["| platform | what it is | other names | rollback |", "| --- | --- | --- | --- |"]
+    for each in spoken:
+        names = [f"`{name}`" for name, meant in platform_aliases().items() if meant == each.platform != name]
+        lines.append(_row(f"`{each.platform}`", each.title, ", ".join(names), each.rollback))
+    lines += ["", "| platform | model | firmware | date | how | what |", "| --- | --- | --- | --- | --- | --- |"]
+    lines += [
+        _row(f"`{each.platform}`", seen.model, seen.firmware, seen.date, seen.how, seen.source)
+        for each in spoken
+        for seen in each.tested_on
+    ]
+    later = ", ".join(f"`{name}`" for name in platforms() if name not in PLATFORMS)
+    if later:
+        lines += ["", f"Names that site.toml accepts, for which there is no dialect yet: {later}."]
+    return "\n".join([*lines, ""])
+
+
+def settings_part() -> str:
+    """Write which setting each platform can read and set."""
+    spoken = all_dialects()
+    lines = [_row("setting", "name in JSON", *(f"`{d.platform}`" for d in spoken)), "| --- " * (len(spoken) + 2) + "|"]
+    for name, text in SETTING_WORDS.items():
+        lines.append(_row(str(text), f"`{name}`", *("yes" if name in d.capabilities else "–" for d in spoken)))
+    return "\n".join(lines) + "\n"
+
+
+def clauses_part() -> str:
+    """Write clause → demand → rule → tests, from the notice and the tests' own marks."""
+    marked = marked_tests()
+    lines: list[str] = []
+    for clause in notice().clauses:
+        lines += [f"## {clause.id}", ""]
+        if clause.text is not None:
+            lines += [f"> {clause.text.zh}", "", clause.text.en, ""]
+        if clause.scope is not None:
+            lines += [f"In scope later, where the network side can: {clause.scope.en}. Not built yet.", ""]
+        for demand in clause.demands:
+            rule = ROOT / "policies/clauses" / f"{demand.check}.py"
+            link = f"[{rule.name}](../policies/clauses/{rule.name})" if rule.exists() else "not built yet"
+            tests = marked.get(demand.id, [])
+            lines += [f"### {demand.id}", "", f"- demanded: {demand.demand.en}", f"- proof: {demand.proof.en}"]
+            lines += [f"- judged by: {link}", f"- tests: {len(tests) or 'none'}"]
+            lines += [f"  - [{name}](../{file})" for file, name in tests]
+            lines.append("")
+    return "\n".join(lines)
+
+
+def marked_tests() -> dict[str, list[tuple[str, str]]]:
+    """Give the tests marked with each sub-clause, as (file, test name), from the source alone."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.FunctionDef):
+                continue
+            for mark in node.decorator_list:
+                if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.clause":
+                    for clause in mark.args:
+                        found.setdefault(ast.literal_eval(clause), []).append(
+                            (path.relative_to(ROOT).as_posix(), node.name)
+                        )
+    return {clause: sorted(tests) for clause, tests in found.items()}
+
+
+def site_toml_part(language: str) -> str:
+    """Write the commented sample that `portseal init` writes."""
+    return f"```toml\n{sample_site_toml(language)}```\n"
+
+
+# -- licences ---------------------------------------------------------------------------------------------------------
+
+
+def licences_part() -> str:
+    """Write what pyproject.toml names, by extra, and what comes with it."""
+    lines: list[str] = []
+    named: set[str] = set()
+    for extra in ("", "controller", "watch", "agent", "lab"):
+        title = f"Extra `[{extra}]`" if extra else "Always"
+        lines += [f"## {title}", "", "| distribution | licence | what for |", "| --- | --- | --- |"]
+        for name in sorted(_direct(extra)):
+            named.add(name)
+            lines.append(_row(f"`{name}`", licence(name), REASONS[name]))
+        lines.append("")
+    lines += ["## What comes with these", "", "| distribution | licence | needed by |", "| --- | --- | --- |"]
+    for name, needed in sorted(_indirect(named).items()):
+        lines.append(_row(f"`{name}`", licence(name), ", ".join(f"`{each}`" for each in sorted(needed))))
+    return "\n".join(lines) + "\n"
+
+
+def licence(name: str) -> str:
+    """Give a distribution's licence from its metadata: expression, else a short field, else classifiers."""
+    data = importlib.metadata.metadata(name)
+    for key in ("License-Expression", "License"):
+        text = (data[key] or "").strip() if key in data else ""
+        if text and len(text) < 60 and "\n" not in text:
+            return text
+    parts = [each.rpartition(" :: ")[2] for each in data.get_all("Classifier") or [] if each.startswith("License :: ")]
+    return ", ".join(parts) or UNSTATED.get(name, "not stated in its metadata")
+
+
+def _direct(extra: str) -> set[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    lines = project["optional-dependencies"][extra] if extra else project["dependencies"]
+    return {_plain(Requirement(line).name) for line in lines}
+
+
+def _requires(name: str) -> set[str]:
+    """Give the names that the distribution `name` needs here, without any of its extras."""
+    needs = [Requirement(line) for line in importlib.metadata.requires(name) or []]
+    return {_plain(need.name) for need in needs if need.marker is None or need.marker.evaluate({"extra": ""})}
+
+
+def _indirect(named: set[str]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    waiting = sorted(named)
+    while waiting:
+        parent = waiting.pop()
+        for name in _requires(parent):
+            if name not in found and name not in named:
+                waiting.append(name)
+            if name not in named:
+                found.setdefault(name, set()).add(parent)
+    return found
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+# -- pages ------------------------------------------------------------------------------------------------------------
+
+PARTS: dict[str, Callable[[], str]] = {
+    "cli": lambda: cli_page("en"),
+    "cli-zh": lambda: cli_page("zh"),
+    "platforms": platforms_part,
+    "settings": settings_part,
+    "clauses": clauses_part,
+    "site-toml": lambda: site_toml_part("en"),
+    "site-toml-zh": lambda: site_toml_part("zh"),
+    "licences": licences_part,
+}
+#: Page below docs/ → the parts that it must have.
+PAGES = {
+    "cli.md": ("cli",),
+    "zh/cli.md": ("cli-zh",),
+    "devices.md": ("platforms", "settings"),
+    "clauses.md": ("clauses",),
+    "site-toml.md": ("site-toml",),
+    "zh/site-toml.md": ("site-toml-zh",),
+    "licences.md": ("licences",),
+}
+
+
+def filled(page: str, text: str) -> str:
+    """Give the page's text with its generated parts made anew; ValueError when a marker is missing."""
+    found = tuple(match.group(2) for match in _PART.finditer(text))
+    if found != PAGES[page]:
+        raise ValueError(f"docs/{page}: has the markers {found}, needs {PAGES[page]}")
+    return _PART.sub(lambda match: match.group(1) + PARTS[match.group(2)]() + match.group(3), text)
+
+
+def stale() -> str | None:
+    """Name the first page whose generated parts are not what the code says."""
+    for page in PAGES:
+        text = (ROOT / "docs" / page).read_text("utf-8")
+        if filled(page, text) != text:
+            return f"docs/{page} is stale. Next: run 'make docs' and look at the difference"
+    return None
+
+
+def main(verb: str) -> int:
+    """Do what the verb says; see the module's text."""
+    if verb == "write":
+        for page in PAGES:
+            path = ROOT / "docs" / page
+            path.write_text(filled(page, path.read_text("utf-8")), "utf-8")
+        return 0
+    if verb != "check":
+        sys.stderr.write("usage: docs.py write | check\n")
+        return 2
+    if complaint := stale():
+        print(complaint)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else "check"))
