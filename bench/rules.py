@@ -71,6 +71,6 @@ def measure() -> Iterator[Line]:
         changes = plan(wanted, observed)
         findings = comply(site, wanted, observed, devices.values(), NOW)
         times.append((time.process_time() - started) / (SWITCHES * PORTS) * 1e6)
-    assert changes.count == SWITCHES * (PORTS + 1)
-    assert findings
+        assert changes.count == SWITCHES * (PORTS + 1)
+        assert findings
     yield most(f"rules over {SWITCHES * PORTS} ports", statistics.median(times), 50, "µs a port")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -19,8 +19,8 @@ from typing import Protocol
 from drivers.render import check_undo, commands
 from drivers.session import Session
 from policies.errors import EquipmentError, PortsealError, StalePlan, Unexpected, VerifyFailed
-from policies.model import ObservedSwitch, Oper, PortConfig, SwitchChanges, changed_fields
-from policies.plan import exact_differences, restore, snapshot_digest
+from policies.model import ObservedSwitch, Oper, PortChange, PortConfig, SwitchChanges, changed_fields
+from policies.plan import along, exact_differences, restore, snapshot_digest
 from policies.texts import t
 
 
@@ -85,9 +85,11 @@ class Equipment(Protocol):
 
     def session(self) -> AbstractContextManager[Session]:
         """Open a new session."""
+        ...
 
     def observe(self, session: Session) -> ObservedSwitch:
         """Read the state of the switch through `session`."""
+        ...
 
 
 class Safeguard(Protocol):
@@ -125,8 +127,9 @@ class Flow:
         self.switch = changes.switch
         outcome: Outcome | None = None
         cause: PortsealError | None = None
-        with self.equipment.session() as session:
+        with ExitStack() as stack:
             with self._step(Step.SNAPSHOT):
+                session = stack.enter_context(self.equipment.session())
                 before = self.equipment.observe(session)
                 _fresh(before, changes)
                 commands(session.dialect, changes, session.parameters)
@@ -165,8 +168,9 @@ class Flow:
     def roll_back(self, before: ObservedSwitch, changes: SwitchChanges, cause: PortsealError | None) -> Outcome:
         """Bring the touched ports back to `before`, and verify it through a fresh session."""
         try:
-            with self.equipment.session() as session:
+            with ExitStack() as stack:
                 with self._step(Step.ROLL_BACK):
+                    session = stack.enter_context(self.equipment.session())
                     now = self.equipment.observe(session)
                     undo = restore(before, now, changes)
                     lines = commands(session.dialect, undo, session.parameters, exact=True)
@@ -304,12 +308,12 @@ def _fresh(before: ObservedSwitch, changes: SwitchChanges) -> None:
 
 def _verify(before: ObservedSwitch, after: ObservedSwitch, changes: SwitchChanges) -> None:
     wrong = list(differences(after, changes))
-    touched = {change.port for change in changes.ports}
+    touched = {change.port: change for change in changes.ports}
     wrong.extend(
         f"{name} {setting}"
         for name, port in before.ports.items()
-        if name not in touched and name in after.ports
-        for setting in _foreign(port.config, after.ports[name].config)
+        if name in after.ports
+        for setting in _foreign(port.config, after.ports[name].config, touched.get(name))
     )
     if wrong:
         raise VerifyFailed(
@@ -319,11 +323,12 @@ def _verify(before: ObservedSwitch, after: ObservedSwitch, changes: SwitchChange
         )
 
 
-def _foreign(before: PortConfig, after: PortConfig) -> Iterator[str]:
-    """Name what somebody else changed on a port that the plan does not touch; what is learned is no change."""
+def _foreign(before: PortConfig, after: PortConfig, change: PortChange | None) -> Iterator[str]:
+    """Name what somebody else changed on a port; what it learned, and what comes along with the change, is none."""
+    ours = along(change) if change is not None else frozenset()
     for setting in exact_differences(after, before):
         learned = setting == "secure_macs" and before.sticky and _configured(before) == _configured(after)
-        if not learned:
+        if not learned and setting not in ours:
             yield setting
 
 

@@ -36,6 +36,9 @@ _settings_of = attrgetter(*SETTINGS)
 _GUARD = frozenset({"ip_bindings", "source_guard"})
 #: Settings that a change of mode takes away on some platforms.
 _OF_MODE = ("access_vlan", "native_vlan", "allowed_vlans")
+#: Settings whose members belong to a VLAN.
+_OF_VLAN = ("secure_macs", "ip_bindings")
+_SECURITY = frozenset({"secure", "maximum", "violation", "sticky", "secure_macs"})
 
 #: LLDP capabilities of equipment that forwards for others (IEEE 802.1AB: bridge, router, WLAN access point, repeater).
 _FORWARDS = frozenset("BRWP")
@@ -126,7 +129,7 @@ def restore(before: ObservedSwitch, now: ObservedSwitch, touched: SwitchChanges)
         if new is None:  # the port has gone, with its module perhaps; whoever verifies the rollback says so
             continue
         recover = new.oper is Oper.BLOCKED and old.oper is not Oper.BLOCKED
-        differing = exact_differences(new.config, old.config)
+        differing = [name for name in exact_differences(new.config, old.config) if name in _within(change)]
         if differing or recover:
             after = replace(old.config, **{name: None for name in SETTINGS if name not in differing})
             ports.append(PortChange(change.port, new.config, after, t("roll back"), recover))
@@ -136,6 +139,25 @@ def restore(before: ObservedSwitch, now: ObservedSwitch, touched: SwitchChanges)
         if (before.vlans or {}).get(change.vlan) != (now.vlans or {}).get(change.vlan)
     )
     return SwitchChanges(touched.switch, snapshot_digest(now), vlans, tuple(ports))
+
+
+def along(change: PortChange) -> frozenset[str]:
+    """Name the settings that a change demands, and those that may look different on a port once it is done."""
+    demanded = frozenset(name for name in SETTINGS if getattr(change.after, name) is not None)
+    moved = demanded & {"mode", "access_vlan"}
+    return demanded.union(_OF_MODE if "mode" in demanded else (), _OF_VLAN if moved else ())
+
+
+def _within(change: PortChange) -> frozenset[str]:
+    """Name the settings that a change may leave different when it ends half-way: what is not among them is others'."""
+    names = set(along(change))
+    if names & _SECURITY or names & {"mode", "access_vlan"}:
+        names |= _SECURITY  # security is off while its members change
+    if names & _GUARD:
+        names |= _GUARD
+    if change.recover:
+        names.add("admin_up")
+    return frozenset(names)
 
 
 def exact_differences(before: PortConfig, after: PortConfig) -> tuple[str, ...]:

@@ -68,18 +68,18 @@ EXAMPLES = {
 
 #: What exit codes 1 and 4 mean where a command has them: English, Chinese. 0, 2 and 3 mean the same everywhere.
 CODES: dict[str, dict[int, tuple[str, str]]] = {
-    "inventory import": {4: ("nobody is there to agree, or did not", "没有人确认，或未同意")},
-    "inventory list": {1: ("no device has this role", "没有该类型的设备")},
-    "apply": {4: ("stale plan, used plan, another writer, or not agreed to", "计划过期或已用过、他人正在写入、未同意")},
+    "inventory import": {4: ("nobody is there to agree, or did not", "无人在场确认，或未获确认")},
+    "inventory list": {1: ("no device has this role", "没有此角色的设备")},
+    "apply": {4: ("stale plan, used plan, another writer, or not agreed to", "计划过期或已用过、他人正在写入、未获确认")},
     "check": {1: ("a verdict is fail or unverified", "有“不合格”或“未验证”的结论")},
-    "port block": {4: ("the port may not be touched, or not agreed to", "该端口不可触碰，或未同意")},
-    "port release": {4: ("the port may not be touched, or not agreed to", "该端口不可触碰，或未同意")},
+    "port block": {4: ("the port may not be touched, or not agreed to", "该端口不可改动，或未获确认")},
+    "port release": {4: ("the port may not be touched, or not agreed to", "该端口不可改动，或未获确认")},
     "find": {1: ("nothing matched", "没有匹配项")},
     "audit log": {1: ("no entry matched", "没有匹配的条目")},
     "audit verify": {1: ("the ledger does not verify", "账本校验不通过")},
-    "lab status": {1: ("the lab is not up, or a part does not run", "虚拟站点未启动，或有部分未运行")},
+    "lab status": {1: ("the lab is not up, or a part does not run", "实验环境未启动，或有部分未运行")},
     "lab run": {1: ("a step failed or a proof did not hold", "某一步失败或某项证明不成立"),
-                4: ("a lab is up already", "虚拟站点已在运行")},
+                4: ("a lab is up already", "实验环境已在运行")},
 }  # fmt: skip
 
 _WORDS = {

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
@@ -39,10 +38,11 @@ def wanted() -> dict[English, list[tuple[str, int]]]:
         for name, line, message, _, _ in extract_from_dir(
             ROOT / package, method_map=[("**.py", "python")], keywords={"t": None, "h": None}
         ):
-            text = message[0] if isinstance(message, tuple) else message
-            found.setdefault(text, []).append((f"{package}/{name}", line))
-    for text in click_texts():
-        found.setdefault(text, []).append(("click", 0))
+            found.setdefault(message[0] if isinstance(message, tuple) else message, []).append(
+                (f"{package}/{name}", line)
+            )
+    for words in click_texts():
+        found.setdefault(words, []).append(("click", 0))
     return found
 
 
@@ -62,12 +62,13 @@ def load() -> Catalog:
 
 def translations(catalogue: Catalog) -> dict[English, str]:
     """Give the Chinese of every text; Chinese has one form where English has two."""
-    return {_forms(message.id): _forms(message.string or "", first=True) for message in catalogue if message.id}
-
-
-def _forms(text: English, *, first: bool = False) -> Any:
-    forms = tuple(text) if isinstance(text, (tuple, list)) else text
-    return forms[0] if first and isinstance(forms, tuple) else forms
+    known: dict[English, str] = {}
+    for message in catalogue:
+        if message.id:
+            chinese = message.string or ""
+            key = message.id if isinstance(message.id, str) else tuple(message.id)
+            known[key] = chinese if isinstance(chinese, str) else chinese[0]
+    return known
 
 
 def names(text: English) -> set[str]:

@@ -17,8 +17,8 @@ from policies.model import (
     PortMode,
     SecureMac,
     SwitchChanges,
-    VlanChange,
     Violation,
+    VlanChange,
 )
 from policies.plan import SETTINGS, exact_differences, restore, snapshot_digest
 from policies.texts import t

@@ -28,7 +28,11 @@ def audit() -> None:
 @click.option("--since", metavar="TIME", help=h("From this day or time on: 2026-01-31, 2026-01-31T08:00."))
 @click.option("--until", metavar="TIME", help=h("Up to this time, or to the end of this day."))
 @click.option(
-    "--limit", type=click.IntRange(1, 1_000_000), default=50, help=h("At most so many, the newest. Default: 50.")
+    "--limit",
+    type=click.IntRange(1, 1_000_000),
+    default=50,
+    metavar="N",
+    help=h("At most so many, the newest. Default: 50."),
 )
 @click.pass_context
 def log(context: click.Context, /, limit: int, **given: str | None) -> int:

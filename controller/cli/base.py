@@ -233,13 +233,8 @@ def run(command: click.Command, arguments: Sequence[str]) -> int:
     except click.Abort:
         _complain(chosen, chosen.text(t("stopped; nothing more was done")))
         return USAGE
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)  # the help of a group that was named without a verb
-        if chosen.json:
-            chosen.give({"error": gettext.gettext("Missing command.")})
-        return USAGE
     except click.ClickException as error:
-        _complain(chosen, _usage(chosen, error))
+        _complain(chosen, *_usage(chosen, error))
         return USAGE
     except BrokenPipeError:
         # The reader (head, less) has gone; keep the interpreter from complaining about it at exit.
@@ -259,20 +254,23 @@ def _require_text(arguments: Sequence[str]) -> None:
             )
 
 
-def _usage(chosen: Settings, error: click.ClickException) -> str:
-    message = " ".join(error.format_message().split())
+def _usage(chosen: Settings, error: click.ClickException) -> tuple[str, str]:
+    """Give the line for a wrong command line, and what stands above it: the help of a group named without a verb."""
+    above, message = "", error.format_message()
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        above, message = message + "\n\n", gettext.gettext("Missing command.")
+    # Between its sentences click puts a blank, which Chinese has not; at the end a full stop, "?", ")" or nothing.
+    message = re.sub(r"(?<=[。，；：？！]) ", "", " ".join(message.split())).rstrip(".。")
     context = getattr(error, "ctx", None)
     if context is None:
-        return message
+        return message, above
     help_line = t("see '{command} --help'", command=context.command_path)
-    # click joins its sentences with a blank, which Chinese has not, and ends them with a full stop, a question mark or )
-    message = re.sub(r"(?<=[。，；：？！]) ", "", message).rstrip(".。")
     if message.endswith(("?", ")")):
-        return chosen.text(t("{what} Next: {next_step}", what=message, next_step=help_line))
-    return chosen.text(t("{what}. Next: {next_step}", what=message, next_step=help_line))
+        return chosen.text(t("{what} Next: {next_step}", what=message, next_step=help_line)), above
+    return chosen.text(t("{what}. Next: {next_step}", what=message, next_step=help_line)), above
 
 
-def _complain(chosen: Settings, line: str) -> None:
-    click.echo(f"portseal: {printable(' '.join(line.split()))}", err=True)
+def _complain(chosen: Settings, line: str, above: str = "") -> None:
+    click.echo(f"{above}portseal: {printable(' '.join(line.split()))}", err=True)
     if chosen.json:
         chosen.give({"error": line})

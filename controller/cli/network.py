@@ -94,7 +94,7 @@ def apply(context: click.Context, plan_id: str | None, yes: bool) -> int:
     """See the help text."""
     from controller.cli.progress import progress
     from controller.cli.session import site_context
-    from controller.cli.show import show_findings, show_outcomes
+    from controller.cli.verdicts import show_findings, show_outcomes
     from controller.network.apply import apply_plan
     from controller.network.planning import findings_for
     from controller.store.plans import latest_plan
@@ -127,7 +127,7 @@ def apply(context: click.Context, plan_id: str | None, yes: bool) -> int:
 def check(context: click.Context, switches: tuple[str, ...], everything: bool) -> int:
     """See the help text."""
     from controller.cli.session import site_context, worked
-    from controller.cli.show import show_check
+    from controller.cli.verdicts import show_check
     from controller.network.planning import findings_for
     from controller.network.reading import chosen as chosen_switches
     from controller.network.reading import read_switches

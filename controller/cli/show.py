@@ -5,44 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from controller.cli.base import EQUIPMENT, NOT_COMPLIANT, REFUSED, Settings
-from controller.cli.session import STATES
+from controller.cli.base import EQUIPMENT, Settings
+from controller.cli.words import LINKS, setting_value
 from controller.context import Context
 from controller.network.planning import dialogue
-from controller.network.pool import Answers
 from controller.store.plans import Plan
 from drivers.dialects import dialect
-from drivers.flow import Outcome, State
 from drivers.observed_json import observed_to_json
 from policies.clauses.c71c import SETTING_WORDS
-from policies.comply import verdict
 from policies.errors import PortsealError
 from policies.model import (
     ChangeSet,
-    Finding,
     ObservedPort,
     ObservedSwitch,
     Oper,
     PortChange,
     SwitchChanges,
-    Verdict,
 )
 from policies.texts import Text, t
-
-#: The verdicts, in the notice's words and in English.
-VERDICTS: dict[Verdict, Text] = {
-    Verdict.PASS: t("pass"),
-    Verdict.FAIL: t("fail"),
-    Verdict.UNVERIFIED: t("unverified"),
-    Verdict.MANUAL: t("manual"),
-    Verdict.NOT_APPLICABLE: t("not applicable"),
-}
-OPERS: dict[Oper, Text] = {
-    Oper.UP: t("up"),
-    Oper.DOWN: t("down"),
-    Oper.BLOCKED: t("shut by the switch"),
-    Oper.UNKNOWN: t("unknown"),
-}
 
 
 def show_one(chosen: Settings, switch: ObservedSwitch) -> int:
@@ -111,7 +91,7 @@ def _port_row(port: ObservedPort) -> tuple[object, ...]:
     shown = ", ".join(macs[:3]) + (f" +{len(macs) - 3}" if len(macs) > 3 else "")
     neighbours = ", ".join(each.system or each.chassis for each in port.neighbours)
     secure = {True: t("on"), False: t("off"), None: "?"}[config.secure]
-    return port.name, OPERS[port.oper], vlan if vlan is not None else "?", secure, shown, neighbours
+    return port.name, LINKS[port.oper], vlan if vlan is not None else "?", secure, shown, neighbours
 
 
 def show_preview(chosen: Settings, context: Context, observed: Mapping[str, ObservedSwitch]) -> None:
@@ -175,7 +155,7 @@ def show_plan(
                 rollback=rollback,
             )
         )
-        for line in _lines(chosen, each):
+        for line in _lines(each):
             chosen.say(line)
         if commands:
             for command in spoken[each.switch]:
@@ -192,14 +172,14 @@ def show_plan(
         chosen.say(t("Nothing to change."))
 
 
-def _lines(chosen: Settings, changes: SwitchChanges) -> list[Text]:
+def _lines(changes: SwitchChanges) -> list[Text]:
     lines = [
         t("  + VLAN {vlan} ({name})", vlan=vlan.vlan, name=vlan.after or "")
         if vlan.after is not None
         else t("  - VLAN {vlan}", vlan=vlan.vlan)
         for vlan in changes.vlans
     ]
-    for words, ports in groupby(changes.ports, key=lambda change: _words(chosen, change)):
+    for words, ports in groupby(changes.ports, key=_words):
         names = [change.port for change in ports]
         if len(names) == 1:
             lines.append(t("  {port}: {told}", port=names[0], told=words))
@@ -218,41 +198,27 @@ def _lines(chosen: Settings, changes: SwitchChanges) -> list[Text]:
     return lines
 
 
-def _words(chosen: Settings, change: PortChange) -> str:
-    told = "; ".join(chosen.text(_setting(change, name)) for name in change.fields)
+def _words(change: PortChange) -> Text:
+    told = [_setting(change, name) for name in change.fields]
     if change.recover:
-        told = "; ".join(filter(None, (told, chosen.text(t("recover it from the shutdown by the switch")))))
-    return f"{told} ({chosen.text(change.reason)})"
+        told.append(t("recover it from the shutdown by the switch"))
+    return t("{told} ({reason})", told=_joined(told), reason=change.reason)
+
+
+def _joined(told: Sequence[Text]) -> Text | str:
+    if len(told) < 2:
+        return told[0] if told else ""
+    return t("{first}; {rest}", first=told[0], rest=_joined(told[1:]))
 
 
 def _setting(change: PortChange, name: str) -> Text:
     before, after = getattr(change.before, name), getattr(change.after, name)
-    return t("{setting} {before} → {after}", setting=SETTING_WORDS[name], before=_value(before), after=_value(after))
-
-
-def _value(value: object) -> Text | str:
-    if value is True:
-        return t("on")
-    if value is False:
-        return t("off")
-    if value is None:
-        return "?"
-    if isinstance(value, frozenset):
-        return _members(value)
-    return str(value)
-
-
-def _members(values: frozenset[object]) -> Text | str:
-    if not values:
-        return t("none")
-    if all(isinstance(each, int) for each in values):
-        from policies.names import format_vlans
-
-        return format_vlans(frozenset(each for each in values if isinstance(each, int)))
-    shown = sorted(
-        f"{getattr(each, 'mac', each)}" + (f"={ip}" if (ip := getattr(each, "ip", None)) else "") for each in values
+    return t(
+        "{setting} {before} → {after}",
+        setting=SETTING_WORDS[name],
+        before=setting_value(before),
+        after=setting_value(after),
     )
-    return ", ".join(shown)
 
 
 def _plan_json(
@@ -300,96 +266,4 @@ def _change_json(chosen: Settings, change: PortChange) -> dict[str, object]:
             name: {"before": to_plain(getattr(change.before, name)), "after": to_plain(getattr(change.after, name))}
             for name in change.fields
         },
-    }
-
-
-def show_outcomes(chosen: Settings, plan_id: str, answers: Answers[Outcome], findings: Sequence[Finding]) -> int:
-    """Show how an apply ended on each switch, and the verdict after it; gives the exit code."""
-    judged = verdict(findings)
-    codes = [error.exit_code for error in answers.errors.values()]
-    codes += [EQUIPMENT for each in answers.results.values() if each.state is not State.DONE]
-    code = max(codes, default=0)
-    if chosen.json:
-        chosen.give(
-            {
-                "plan": plan_id,
-                "switches": {
-                    name: {
-                        "state": each.state.value,
-                        "error": each.error.line(chosen.language) if each.error is not None else None,
-                    }
-                    for name, each in sorted(answers.results.items())
-                }
-                | {
-                    name: {
-                        "state": "refused" if error.exit_code == REFUSED else "failed",
-                        "error": error.line(chosen.language),
-                    }
-                    for name, error in sorted(answers.errors.items())
-                },
-                "verdict": judged.value,
-                "findings": [_finding_json(chosen, finding) for finding in findings],
-            }
-        )
-        return code
-    for name, each in sorted(answers.results.items()):
-        chosen.say(t("{switch}: {what}", switch=name, what=STATES[each.state]))
-        if each.error is not None:
-            chosen.note(each.error.line(chosen.language))
-    for error in answers.errors.values():
-        chosen.note(error.line(chosen.language))
-    chosen.say(t("Verdict on 7.1 for these switches: {verdict}", verdict=VERDICTS[judged]))
-    return code
-
-
-def show_check(
-    chosen: Settings, findings: Sequence[Finding], errors: Mapping[str, PortsealError], *, everything: bool
-) -> int:
-    """Show the findings and the verdict; gives the exit code: 3 when a switch could not be read."""
-    judged = verdict(findings)
-    if chosen.json:
-        chosen.give(
-            {
-                "verdict": judged.value,
-                "clauses": {clause: verdict(each).value for clause, each in _by_clause(findings).items()},
-                "findings": [_finding_json(chosen, finding) for finding in findings],
-                "errors": {name: error.line(chosen.language) for name, error in errors.items()},
-            }
-        )
-    else:
-        show_findings(chosen, findings, failures_only=not everything)
-        for clause, each in _by_clause(findings).items():
-            chosen.say(t("{clause}: {verdict}", clause=clause, verdict=VERDICTS[verdict(each)]))
-        chosen.say(t("Verdict: {verdict}", verdict=VERDICTS[judged]))
-    if errors:
-        return EQUIPMENT
-    return NOT_COMPLIANT if judged in (Verdict.FAIL, Verdict.UNVERIFIED) else 0
-
-
-def show_findings(chosen: Settings, findings: Sequence[Finding], *, failures_only: bool) -> None:
-    """List findings; what passes is left out unless asked for."""
-    quiet = (Verdict.PASS, Verdict.NOT_APPLICABLE) if failures_only else ()
-    rows = [
-        (finding.clause, finding.subject, VERDICTS[finding.verdict], finding.text)
-        for finding in findings
-        if finding.verdict not in quiet
-    ]
-    if rows:
-        chosen.table((t("clause"), t("subject"), t("verdict"), t("finding")), rows)
-
-
-def _by_clause(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
-    grouped: dict[str, list[Finding]] = {}
-    for finding in sorted(findings, key=lambda each: each.clause):
-        grouped.setdefault(finding.clause, []).append(finding)
-    return grouped
-
-
-def _finding_json(chosen: Settings, finding: Finding) -> dict[str, object]:
-    return {
-        "clause": finding.clause,
-        "subject": finding.subject,
-        "verdict": finding.verdict.value,
-        "text": chosen.text(finding.text),
-        "evidence_at": finding.evidence_at.isoformat() if finding.evidence_at is not None else None,
     }

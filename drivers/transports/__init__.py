@@ -26,6 +26,7 @@ class Channel(Protocol):
             Unreachable: the other side closed the conversation.
 
         """
+        ...
 
     def close(self) -> None:
         """End the conversation; may be called twice."""

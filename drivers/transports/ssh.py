@@ -18,6 +18,9 @@ from pathlib import Path
 import paramiko
 from netmiko import BaseConnection
 from netmiko.exceptions import NetmikoAuthenticationException, NetmikoBaseException, NetmikoTimeoutException
+from paramiko.hostkeys import InvalidHostKey
+from paramiko.pkey import UnknownKeyType
+from paramiko.ssh_exception import NoValidConnectionsError
 
 from policies.errors import (
     AuthenticationFailed,
@@ -57,7 +60,7 @@ def fingerprint(key: paramiko.PKey) -> str:
 
 
 #: Exceptions of paramiko without a common base.
-_LOOSE = (paramiko.hostkeys.InvalidHostKey, paramiko.pkey.UnknownKeyType)
+_LOOSE = (InvalidHostKey, UnknownKeyType)
 
 # Without a handler of its own, paramiko's tracebacks of a broken login would reach the user's terminal.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -249,6 +252,6 @@ def _reason(cause: BaseException | None) -> Text:
         return t("the host name is not known")
     if isinstance(cause, TimeoutError):
         return t("nobody answers")
-    if isinstance(cause, ConnectionRefusedError | paramiko.ssh_exception.NoValidConnectionsError):
+    if isinstance(cause, ConnectionRefusedError | NoValidConnectionsError):
         return t("the connection was refused")
     return t("SSH failed: {reason}", reason=" ".join(str(cause).split())[:120])

@@ -34,6 +34,7 @@ class DataPlane(Protocol):
 
     def ports(self) -> list[str]:
         """Name the ports, in order."""
+        ...
 
     def set_access(self, port: str, vlan: int) -> None:
         """Make `port` an access port of `vlan`."""
@@ -49,9 +50,11 @@ class DataPlane(Protocol):
 
     def link_up(self, port: str) -> bool:
         """Tell whether the port has a link (admin up here and the peer's end up)."""
+        ...
 
     def fdb(self) -> list[FdbEntry]:
         """Read the forwarding database."""
+        ...
 
     def watch(self, foreign: ForeignFrame) -> None:
         """Call `foreign` (from a thread of the data plane) for frames that a port does not admit.

@@ -19,7 +19,7 @@ from tests.unit.conversations import SplitChannel, StreamChannel, Turn, exchange
 CISCO, OVS = dialect("cisco_ios"), dialect("openvswitch")
 LOG = "*Nov 22 10:00:01.123: %SYS-5-CONFIG_I: Configured from console by admin on vty0 (198.51.100.7)"
 BARE_LOG = "%LINK-3-UPDOWN: Interface GigabitEthernet1/0/3, changed state to up"
-VLANS = "VLAN Name                             Status    Ports\r\n1    default                          active    Gi1/0/1\r\n"
+VLANS = "VLAN Name         Status    Ports\r\n1    default      active    Gi1/0/1\r\n"
 VLANS_READ = VLANS.replace("\r\n", "\n").strip("\n")
 
 
@@ -229,7 +229,7 @@ class TestSilence:
     def test_a_switch_that_stops_is_named_with_command_and_last_words(self) -> None:
         recording = [*logged_in(), Exchange("show vlan brief", "show vlan brief\r\nVLAN Na"), Exchange("never", "")]
         with (
-            pytest.raises(DeviceTimeout, match="after 'show vlan brief'.*VLAN Na") as failure,
+            pytest.raises(DeviceTimeout, match=r"after 'show vlan brief'.*VLAN Na") as failure,
             session(CISCO, recording) as opened,
         ):
             opened.read("show vlan brief")

@@ -8,7 +8,7 @@ from drivers.dialects import dialect
 from drivers.render import Command, script
 from drivers.session import Session
 from drivers.transports.replay import Exchange, ReplayChannel
-from policies.errors import CommandRejected, DeviceTimeout, StorageFailed, Unreachable, VerifyFailed
+from policies.errors import CommandRejected, DeviceTimeout, InputError, StorageFailed, Unreachable, VerifyFailed
 from policies.texts import t
 from tests.unit.conversations import SplitChannel, Turn, logged_in, session
 
@@ -36,7 +36,7 @@ def left(channel: ReplayChannel) -> bool:
     """Tell whether the whole recording was used up."""
     try:
         channel.write("anything")
-    except Exception as error:
+    except InputError as error:
         return "expects ''" in str(error)
     return False
 
