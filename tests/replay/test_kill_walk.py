@@ -42,3 +42,25 @@ def test_killed_at_every_moment_of_a_step_the_switch_is_old_or_new_and_known(
         folder = tmp_path / str(number)
         with loopback_switch(folder / "switch") as switch:
             kill_at(prepare(folder / "site", switch), walk, number, with_watchdog=with_watchdog)
+
+
+#: Rejected once, late in the apply: everything before it has to be taken back.
+LATE = {"kind": "reject", "match": "^switchport port-security$", "nth": 2}
+
+
+@pytest.mark.parametrize("step", [Step.ROLL_BACK, Step.VERIFY_ROLL_BACK])
+@pytest.mark.clause("7.1c")
+def test_killed_at_every_moment_of_a_rollback_the_switch_is_as_it_was(step: Step, walk: Walk, tmp_path: Path) -> None:
+    with loopback_switch(tmp_path / "once" / "switch") as switch:
+        site = prepare(tmp_path / "once" / "site", switch)
+        switch.control(fault=LATE)
+        rolled_back = walk_through(site)
+    numbers = moments(rolled_back, step)
+    assert numbers, f"no event of {step} was seen: the walk does not cover it"
+    assert rolled_back.old == rolled_back.new == walk.old
+    for number in numbers:
+        folder = tmp_path / str(number)
+        with loopback_switch(folder / "switch") as switch:
+            site = prepare(folder / "site", switch)
+            switch.control(fault=LATE)
+            kill_at(site, rolled_back, number, with_watchdog=number % 3 != 0)
