@@ -180,6 +180,15 @@ class ObservedPort:
     last_violator: str = ""
     if_index: int | None = None
 
+    @property
+    def present(self) -> frozenset[str]:
+        """MACs of devices that are there: learned ones, and fixed ones (static, secure) only while the link is up."""
+        return frozenset(
+            entry.mac
+            for entry in self.learned
+            if entry.kind == "dynamic" or (entry.kind != "self" and self.oper is Oper.UP)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ObservedSwitch:

@@ -104,9 +104,8 @@ def show_preview(chosen: Settings, context: Context, observed: Mapping[str, Obse
         declared = context.site.switch(switch.switch)
         for name, port in switch.ports.items():
             if declared is not None and declared.uplink(name) is None:
-                for entry in port.learned:
-                    if entry.kind != "self":
-                        seen.setdefault(entry.mac, set()).add((switch.switch, name))
+                for mac in port.present:
+                    seen.setdefault(mac, set()).add((switch.switch, name))
     known = {device.mac: device for device in devices(context.store)}
     matched = [mac for mac, device in known.items() if bound.get(device.name) in seen.get(mac, set())]
     unknown = sorted(set(seen) - set(known))

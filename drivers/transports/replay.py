@@ -75,21 +75,29 @@ def load_recording(path: Path) -> list[Exchange]:
     """Read a recording: one JSON array of [sent, received] a line.
 
     Raises:
-        InputError: a line that is no such array.
+        InputError: the file cannot be read, or has a line that is no such array.
 
     """
-    exchanges = []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
-        try:
-            sent, received = json.loads(line)
-            exchanges.append(Exchange(str(sent), str(received)))
-        except (ValueError, TypeError) as error:
-            raise InputError(
-                t("this is no recorded exchange"),
-                where=f"{path}:{number}",
-                next_step=t("record the conversation again"),
-            ) from error
-    return exchanges
+    try:
+        # Not splitlines(): a terminal's text may hold other line ends, such as U+0085, which JSON keeps as they are.
+        lines = path.read_text("utf-8").removesuffix("\n").split("\n")
+        return [_exchange(line, f"{path}:{number}") for number, line in enumerate(lines, 1)]
+    except (OSError, UnicodeDecodeError) as error:
+        raise _no_recording(str(path)) from error
+
+
+def _exchange(line: str, where: str) -> Exchange:
+    try:
+        found = json.loads(line)
+    except ValueError as error:
+        raise _no_recording(where) from error
+    if not isinstance(found, list) or len(found) != 2 or not all(isinstance(text, str) for text in found):
+        raise _no_recording(where)
+    return Exchange(*found)
+
+
+def _no_recording(where: str) -> InputError:
+    return InputError(t("this is no recorded exchange"), where=where, next_step=t("record the conversation again"))
 
 
 class RecordingChannel:

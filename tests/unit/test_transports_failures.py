@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from types import ModuleType
 
+import netmiko
 import netmiko.exceptions
 import paramiko
 import paramiko.hostkeys
@@ -74,7 +75,7 @@ def test_whatever_the_libraries_raise_at_login_is_one_line_of_ours(
     def raises(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(ssh.BaseConnection, "__init__", raises)
+    monkeypatch.setattr(netmiko.BaseConnection, "__init__", raises)
     with pytest.raises(EquipmentError) as ours:
         SshChannel(ADDRESS)
     line = str(ours.value)
@@ -97,13 +98,9 @@ def test_a_refused_login_is_told_from_a_line_that_fails(kind: type[Exception]) -
 
 def hidden(cause: Exception) -> Exception:
     """Wrap `cause` as Netmiko does: as the context of its own error."""
-    try:
-        try:
-            raise cause
-        except Exception:
-            raise netmiko.exceptions.NetmikoTimeoutException("TCP connection to device failed.\n\nlong\n") from None
-    except netmiko.exceptions.NetmikoTimeoutException as error:
-        return error
+    error = netmiko.exceptions.NetmikoTimeoutException("TCP connection to device failed.\n\nlong\n")
+    error.__context__ = cause
+    return error
 
 
 @pytest.mark.parametrize(

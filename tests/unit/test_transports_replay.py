@@ -60,7 +60,7 @@ def test_closing_twice_is_allowed() -> None:
     channel.close()
 
 
-WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), max_size=20)
+WORDS = st.text(st.characters(codec="utf-8"), max_size=20)
 
 
 @given(talk=st.lists(st.builds(Exchange, WORDS, WORDS), max_size=5))
@@ -80,13 +80,23 @@ def test_secrets_are_blanked_on_both_sides(tmp_path: Path) -> None:
     assert load_recording(path)[0].received == "<secret> is wrong"
 
 
-@pytest.mark.parametrize("line", ["", "{}", '["one"]', '["a", "b", "c"]', "not json", "17", "null"])
+@pytest.mark.parametrize("line", ["", "{}", '["one"]', '["a", "b", "c"]', "not json", "17", "null", '"ab"', "[1, 2]"])
 def test_a_line_that_is_no_exchange_is_named(line: str, tmp_path: Path) -> None:
     path = tmp_path / "talk.jsonl"
     path.write_text(f'["", "sw1#"]\n{line}\n["x", "y"]\n', "utf-8")
     with pytest.raises(InputError) as error:
         load_recording(path)
     assert error.value.where == f"{path}:2"
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"], ids=["missing", "no text"])
+def test_a_file_that_cannot_be_read_is_named(content: bytes | None, tmp_path: Path) -> None:
+    path = tmp_path / "talk.jsonl"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError) as error:
+        load_recording(path)
+    assert error.value.where == str(path)
 
 
 def test_a_recorder_keeps_what_passes_by_and_changes_nothing() -> None:
