@@ -92,7 +92,7 @@ def _sightings(observed: Iterable[ObservedSwitch], site: Site) -> dict[str, set[
         for name, port in snapshot.ports.items():
             uplink = declared is not None and (declared.uplink(name) is not None or name in declared.management_ports)
             for learned in port.learned:
-                if learned.kind != "self":
+                if learned.mac in port.present:
                     place = Sighting(snapshot.switch, name, learned.vlan or 0, uplink)
                     found.setdefault(learned.mac, set()).add(place)
     return found
