@@ -71,9 +71,10 @@ def require_sshd() -> None:
 
 
 def make_keys(folder: Path) -> str:
-    """Make two host keys and a user key; give the user key's text."""
-    for name in ("host_a", "host_b", "user"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
+    """Make three host keys and a user key; give the user key's text."""
+    for name in ("host_a", "host_b", "host_rsa", "user"):
+        kind = "rsa" if name == "host_rsa" else "ed25519"
+        subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", str(folder / name)], check=True)
     shutil.copy(folder / "user.pub", folder / "authorized_keys")
     return (folder / "user").read_text("ascii")
 
