@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,9 @@ class Lab:
         if entry is not None:
             ask(up.HOSTS_SOCKET, "detach", hosts=[host])
             cables.unplug(host, entry)
+            # Open vSwitch keeps what it learned on a port without carrier; a switch's hardware does not.
+            with closing(self.data_plane(entry.switch)) as plane:
+                plane.forget(entry.interface)
 
     def _plugged(self, host: str, now: dict[str, cables.Plugged]) -> None:
         cables.save_cables(up.CABLES, now)

@@ -70,7 +70,7 @@ EXAMPLES = {
 CODES: dict[str, dict[int, tuple[str, str]]] = {
     "inventory import": {4: ("nobody is there to agree, or did not", "无人在场确认，或未获确认")},
     "inventory list": {1: ("no device has this role", "没有此角色的设备")},
-    "apply": {4: ("stale plan, used plan, another writer, or not agreed to", "计划过期或已用过、他人正在写入、未获确认")},
+    "apply": {4: ("stale plan, used plan, another writer, or not agreed to", "计划过期或用过、他人正在写入、未获确认")},
     "check": {1: ("a verdict is fail or unverified", "有“不合格”或“未验证”的结论")},
     "port block": {4: ("the port may not be touched, or not agreed to", "该端口不可改动，或未获确认")},
     "port release": {4: ("the port may not be touched, or not agreed to", "该端口不可改动，或未获确认")},

@@ -196,6 +196,10 @@ class OvsDataPlane:
         run(["ovs-ofctl", "--bundle", "-O", _OPENFLOW, "add-flows", target, "-"], given="\n".join(lines) + "\n")
         self._based = True
 
+    def forget(self, port: str) -> None:
+        """Forget what was learned on `port`, as switching hardware does when the link goes."""
+        self._forget_learned({port})
+
     def _forget_learned(self, ports: set[str]) -> None:
         learned = [entry for entry in self.fdb() if entry.port in ports] if ports else []
         if len(learned) > _FORGET_ONE_BY_ONE:
