@@ -142,7 +142,6 @@ class Dialect:
     """
 
     platform: str
-    aliases: tuple[str, ...]
     title: str
     prompt: str
     config_prompt: str

@@ -324,16 +324,20 @@ def _one(pattern: str) -> re.Pattern[str] | None:
 
 def _significant(text: str, read: Read) -> Iterator[str]:
     """Give the lines without blanks at the end, without empty lines, log messages, echo and trailing prompt."""
-    lines = [line for line in _on_screen(text) if line]
-    if lines and _TRAILING_PROMPT.fullmatch(lines[-1]):
-        del lines[-1]
     first = True
-    for line in lines:
-        if is_log(line):
-            continue
+    for line in _said(text):
         if not (first and _is_echo(line, read)):
             yield line
         first = False
+
+
+@lru_cache(maxsize=32)
+def _said(text: str) -> tuple[str, ...]:
+    """Give the lines that say something; kept, since several reads share one answer (a running configuration: four)."""
+    lines = [line for line in _on_screen(text) if line]
+    if lines and _TRAILING_PROMPT.fullmatch(lines[-1]):
+        del lines[-1]
+    return tuple(line for line in lines if not is_log(line))
 
 
 def _is_echo(line: str, read: Read) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -54,18 +55,20 @@ class _Reader:
     def __init__(self, session: Session, switch: str, spent: Timing) -> None:
         self.session, self.switch, self.spent = session, switch, spent
         self.answers: list[tuple[Read, list[Row]]] = []
-        self._texts: dict[str, str | None] = {}
+        self._said: dict[str, str | CommandRejected] = {}
 
     def ask(self, read: Read, port: str = "") -> None:
         """Ask for `read` (of one port) and keep its rows; an optional one that the model does not know is left out."""
         command = fill(read.command, {"port": spell(port, self.session.dialect.spell)}) if port else read.command
-        if command not in self._texts:
-            self._texts[command] = self._text(command, optional=read.optional)
-        text = self._texts[command]
-        if text is None:
-            return
+        if command not in self._said:
+            self._said[command] = self._answer(command, read.aliases)
+        said = self._said[command]
+        if isinstance(said, CommandRejected):
+            if read.optional:
+                return
+            raise said
         started = time.perf_counter()
-        rows = parse(read, text, where=self.switch)
+        rows = parse(read, said, where=self.switch)
         self.answers.append((read, [{"port": port, **row} for row in rows] if port else rows))
         self.spent.parse_s += time.perf_counter() - started
 
@@ -75,10 +78,13 @@ class _Reader:
         for port in ports:
             self.ask(read, str(port))
 
-    def _text(self, command: str, *, optional: bool) -> str | None:
-        try:
-            return self.session.read(command)
-        except CommandRejected:
-            if optional:
-                return None
-            raise
+    def _answer(self, command: str, aliases: Sequence[str]) -> str | CommandRejected:
+        """Ask in the command's own words, then in those of other models; the refusal when none of them is known."""
+        refusal: CommandRejected | None = None
+        for words in (command, *(alias for alias in aliases if "{" not in alias)):
+            try:
+                return self.session.read(words)
+            except CommandRejected as error:
+                refusal = refusal or error
+        assert refusal is not None
+        return refusal

@@ -291,15 +291,24 @@ def _without_logs(text: str) -> str:
     if "%" not in text:
         return text
     lines = text.split("\n")
+    logs = {number for number, line in enumerate(lines) if "%" in line and is_log(line)}
+    if not logs:
+        return text
     end = len(lines)
-    while end and (not lines[end - 1] or is_log(lines[end - 1])):
+    while end and (not lines[end - 1] or end - 1 in logs):
         end -= 1
-    trailing = lines[end:] if not any(map(is_log, lines[end:])) else []
-    return "\n".join([line for line in lines[:end] if not is_log(line)] + trailing)
+    trailing = lines[end:] if not any(number >= end for number in logs) else []
+    return "\n".join([line for number, line in enumerate(lines[:end]) if number not in logs] + trailing)
 
 
 def _without_echo(text: str, echo: str) -> tuple[str, bool]:
     """Cut off the echoed command; a terminal may have wrapped it with carriage returns or blanks."""
+    plain = text.find(
+        echo
+    )  # as a rule it is there as it was typed, and the characters need not be looked at one by one
+    if plain >= 0:
+        end = text.find("\n", plain + len(echo))
+        return (text[end:], True) if end >= 0 else (text, False)
     wanted = "".join(echo.split())
     places = [place for place, character in enumerate(text) if not character.isspace()]
     at = "".join(text[place] for place in places).find(wanted)

@@ -97,11 +97,11 @@ def _policy() -> Section:
             ),
             Key(
                 "rollback_timeout_s", values.integer(30, 3600),
-                about=t("How long an armed rollback waits for its disarm before it takes the changes back."),
+                about=t("How long the watchdog tries to roll back, or to finish, an apply whose process has died."),
                 values=t("whole seconds from {low} to {high}", low=30, high=3600),
                 sample="120",
                 default=defaults["rollback_timeout_s"],
-                security=t("If it is too short, a slow switch is rolled back while it is still being verified."),
+                security=t("If it is too short, a switch that is away longer waits half-changed for the next start."),
             ),
         ),
         build=builders.parameters,

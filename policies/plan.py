@@ -36,8 +36,8 @@ _settings_of = attrgetter(*SETTINGS)
 _GUARD = frozenset({"ip_bindings", "source_guard"})
 #: Settings that a change of mode takes away on some platforms.
 _OF_MODE = ("access_vlan", "native_vlan", "allowed_vlans")
-#: Settings whose members belong to a VLAN.
-_OF_VLAN = ("secure_macs", "ip_bindings")
+#: Settings that belong to a VLAN, or are in force on some VLANs only.
+_OF_VLAN = ("secure_macs", "ip_bindings", "source_guard")
 _SECURITY = frozenset({"secure", "maximum", "violation", "sticky", "secure_macs"})
 
 #: LLDP capabilities of equipment that forwards for others (IEEE 802.1AB: bridge, router, WLAN access point, repeater).

@@ -30,6 +30,11 @@ def platform_aliases() -> dict[str, str]:
     return names
 
 
+def aliases_of(platform: str) -> list[str]:
+    """Give the other names of a canonical platform."""
+    return [name for name, meant in platform_aliases().items() if meant == platform != name]
+
+
 def platforms() -> tuple[str, ...]:
     """Give the canonical platform names."""
     return tuple(_table())

@@ -16,7 +16,7 @@ class Parameters:
     bind_ip: also bind IP to MAC and port where the platform can.
     shut_unused: shut ports that nothing is bound to (and park them in the blackhole VLAN).
     evidence_max_age_s: seconds after which what was read turns 未验证.
-    rollback_timeout_s: seconds that an armed rollback waits for the disarm.
+    rollback_timeout_s: seconds for which the watchdog tries to finish or roll back an apply that died.
     """
 
     violation: Violation = Violation.RESTRICT

@@ -84,11 +84,11 @@ CODES: dict[str, dict[int, tuple[str, str]]] = {
 
 _WORDS = {
     "en": {
-        "option": "option", "meaning": "meaning", "example": "Example", "codes": "Exit codes of its own",
+        "option": "option", "meaning": "meaning", "example": "Example: ", "codes": "Exit codes of its own: ",
         "common": "Every command also takes these options, before or after its name:", "required": "required",
     },
     "zh": {
-        "option": "选项", "meaning": "含义", "example": "示例", "codes": "特有的退出码",
+        "option": "选项", "meaning": "含义", "example": "示例：", "codes": "特有的退出码：",
         "common": "每条命令都接受下列选项，写在命令名之前或之后均可：", "required": "必填",
     },
 }  # fmt: skip
@@ -155,10 +155,10 @@ def _command(path: str, command: click.Command, context: click.Context, language
     own = _own(command, common)
     if own:
         lines += [*_options(own, context, words), ""]
-    lines += [f"{words['example']}: `{EXAMPLES[path]}`", ""]
+    lines += [f"{words['example']}`{EXAMPLES[path]}`", ""]
     if path in CODES:
         told = "; ".join(f"{code} {texts[language == 'zh']}" for code, texts in CODES[path].items())
-        lines += [f"{words['codes']}: {told}", ""]
+        lines += [f"{words['codes']}{told}", ""]
     return lines
 
 

@@ -10,6 +10,7 @@ import click
 
 from controller.cli.base import Group, h, settings
 from policies.errors import InputError, UsageError
+from policies.platforms import aliases_of
 from policies.texts import t
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def list_(context: click.Context) -> int:
             each.rollback,
             len(each.capabilities),
             t("experimental") if each.experimental else "",
-            ", ".join(each.aliases),
+            ", ".join(aliases_of(each.platform)),
         )
         for each in found
     ]
@@ -65,7 +66,7 @@ def show(context: click.Context, platform: str) -> int:
         chosen.give(told)
         return 0
     chosen.say(t("{platform}: {title}", platform=spoken.platform, title=spoken.title))
-    chosen.say(t("aliases: {names}", names=", ".join(spoken.aliases) or "-"))
+    chosen.say(t("aliases: {names}", names=", ".join(aliases_of(spoken.platform)) or "-"))
     chosen.say(t("can set and read: {names}", names=", ".join(sorted(spoken.capabilities))))
     chosen.say(t("rollback: {kind}", kind=spoken.rollback))
     for each in spoken.tested_on:
@@ -142,17 +143,9 @@ def record(context: click.Context, switch: str, file: Path) -> int:
 
 def dialect_of(platform: str) -> Dialect:
     """Give the dialect of a platform by any accepted name; raises UsageError with the names that there are."""
-    from drivers.dialects import PLATFORMS, all_dialects
-    from policies.names.shown import shown
+    from drivers.dialects import dialect as find_dialect
 
-    wanted = platform.strip().casefold()
-    for each in all_dialects():
-        if wanted in (each.platform, *each.aliases):
-            return each
-    raise UsageError(
-        t("there is no dialect called {platform}", platform=shown(platform)),
-        next_step=t("choose one of {platforms}", platforms=", ".join(PLATFORMS)),
-    )
+    return find_dialect(platform.strip())
 
 
 def decoded(content: bytes) -> str:
@@ -248,7 +241,7 @@ def _summary(spoken: Dialect) -> dict[str, Any]:
     return {
         "platform": spoken.platform,
         "title": spoken.title,
-        "aliases": list(spoken.aliases),
+        "aliases": aliases_of(spoken.platform),
         "experimental": spoken.experimental,
         "rollback": spoken.rollback,
         "capabilities": sorted(spoken.capabilities),

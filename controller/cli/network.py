@@ -87,7 +87,7 @@ def plan(context: click.Context, switches: tuple[str, ...], commands: bool) -> i
     cls=Speaking,
     help=h("Carry out a saved plan. A plan whose switch has changed since is refused; any failure is rolled back."),
 )
-@click.argument("plan_id", metavar="PLAN", required=False)
+@click.argument("plan_id", metavar="[PLAN]", required=False)
 @click.option("--yes", is_flag=True, help=h("Do not ask."))
 @click.pass_context
 def apply(context: click.Context, plan_id: str | None, yes: bool) -> int:

@@ -7,6 +7,7 @@ from importlib import import_module
 
 from drivers.dialect import Dialect
 from policies.errors import ConfigError
+from policies.platforms import parse_platform
 from policies.texts import t
 
 #: Platform folders, in the order in which they are shown.
@@ -15,21 +16,21 @@ PLATFORMS = ("cisco_ios", "openvswitch")
 
 @cache
 def dialect(platform: str) -> Dialect:
-    """Give the dialect of `platform` (its name, or one of Netmiko's names for it).
+    """Give the dialect of `platform`, by its name or an alias of policies/data/platforms.toml.
 
     Raises:
-        ConfigError: no dialect has this name.
+        InputError: nobody calls a platform so.
+        ConfigError: the platform is known, but has no dialect yet.
 
     """
-    for name in PLATFORMS:
-        module = import_module(f"drivers.dialects.{name}.dialect")
-        found: Dialect = module.DIALECT
-        if platform in (found.platform, *found.aliases):
-            return found
-    raise ConfigError(
-        t("there is no dialect called '{platform}'", platform=platform),
-        next_step=t("choose one of {platforms}", platforms=", ".join(PLATFORMS)),
-    )
+    name = parse_platform(platform)
+    if name not in PLATFORMS:
+        raise ConfigError(
+            t("there is no dialect for {platform} yet", platform=name),
+            next_step=t("choose one of {platforms}", platforms=", ".join(PLATFORMS)),
+        )
+    found: Dialect = import_module(f"drivers.dialects.{name}.dialect").DIALECT
+    return found
 
 
 def all_dialects() -> list[Dialect]:

@@ -84,7 +84,7 @@ def test_every_kind_has_one_of_the_exit_codes_for_failure(kind: type[PortsealErr
 
 def test_a_line_says_where_what_and_what_next() -> None:
     error = Unreachable(t("nobody answers"), where="sw1 (192.0.2.1:22)", next_step=t("check the cable"))
-    assert str(error) == "sw1 (192.0.2.1:22): nobody answers Next: check the cable"
+    assert str(error) == "sw1 (192.0.2.1:22): nobody answers. Next: check the cable"
     assert str(Unreachable(t("nobody answers"))) == "nobody answers"
 
 

@@ -196,7 +196,7 @@ def test_nobody_asks_whether_a_blocked_port_is_an_uplink() -> None:
 
 
 def test_a_block_shuts_an_excepted_port_too_but_no_uplink_and_no_management_port() -> None:
-    blocked = dict.fromkeys(("Gi2", "Gi4", "Gi5"), "why")
+    blocked = dict.fromkeys(SWITCH.ports[1:], "why")
     ports = of(switch=with_exception(TODAY), blocked=blocked).ports
     assert ports["Gi2"].protected is None
     assert ports["Gi2"].config.admin_up is False

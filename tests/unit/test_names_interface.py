@@ -113,13 +113,13 @@ def test_an_interface_is_compared_by_kind_and_numbers() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "'' is not an interface name Next: write it as the switch does"),
+        ("", "'' is not an interface name. Next: write it as the switch does"),
         ("rate 5", "'rate 5' is not an interface name"),
         ("unrouted VLAN 1", "is not an interface name"),
         ("Gi1/0/1/", "'Gi1/0/1/' is not an interface name"),
         ("xyz1/1", "'xyz1/1' is not an interface name"),
         ("tw1/0/x", "'tw1/0/x' is not an interface name"),
-        ("GigabitEthernet", "has no number Next: add the port's number, for example GigabitEthernet1/0/1"),
+        ("GigabitEthernet", "has no number. Next: add the port's number, for example GigabitEthernet1/0/1"),
         ("Gi", "the interface name 'Gi' has no number"),
         ("eth", "the interface name 'eth' has no number"),
         ("GigabitEthernt1/0/1", "check the spelling: is GigabitEthernet meant?"),

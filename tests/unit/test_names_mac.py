@@ -88,7 +88,9 @@ def test_noise_that_looks_like_a_mac_is_refused_or_keeps_its_digits(noise: str) 
     ],
 )  # fmt: skip
 def test_what_is_no_mac_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(InputError, match=re.escape(f"'{text}' is not a MAC address Next: write 12 hexadecimal digits")):
+    with pytest.raises(
+        InputError, match=re.escape(f"'{text}' is not a MAC address. Next: write 12 hexadecimal digits")
+    ):
         parse_mac(text)
 
 
@@ -100,7 +102,7 @@ def test_an_empty_cell_says_so(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["112233445566.0", "1.12233E+11", "1,1E11", "5E+09", "1122334455", "0", "１１２２.0"])
 def test_a_number_from_a_spreadsheet_is_told_with_the_remedy(text: str) -> None:
-    with pytest.raises(InputError, match="the spreadsheet changed it Next: format the column as text"):
+    with pytest.raises(InputError, match=r"the spreadsheet changed it\. Next: format the column as text"):
         parse_mac(text)
 
 

@@ -54,7 +54,7 @@ def test_literal_ports_expand_without_becoming_a_vendors() -> None:
         ("Gi1/0/5-2", "the port range 'Gi1/0/5-2' runs backwards"),
         ("Gi1/0/1-99999", "names more than 2048 ports"),
         ("1-2000,3000-4000", "names more than 2048 ports"),
-        ("Gi1/0/1,7", "mixes port names and bare numbers Next: write each port with its whole name"),
+        ("Gi1/0/1,7", "mixes port names and bare numbers. Next: write each port with its whole name"),
         ("Gi1/0/1-Te1/0/4", "the two ends of the port range 'Gi1/0/1-Te1/0/4' differ in more than the last number"),
         ("Gi1/0/1-Gi2/0/4", "differ in more than the last number"),
         ("eth1-eht12", "differ in more than the last number"),
@@ -106,7 +106,7 @@ def test_a_list_of_vlans_is_understood_in_every_spelling(text: str, vlans: set[i
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("0", "'0' is not a VLAN id Next: write a number from 1 to 4094"),
+        ("0", "'0' is not a VLAN id. Next: write a number from 1 to 4094"),
         ("4095", "'4095' is not a VLAN id"),
         ("1,", "'' is not a VLAN id"),
         ("1-", "'' is not a VLAN id"),
@@ -160,7 +160,7 @@ def test_an_ipv4_address_is_understood_in_full_width_too() -> None:
 
 @pytest.mark.parametrize("text", ["", "192.168.10", "192.168.10.256", "010.0.0.1", "10.0.0.1/24", "::1", "10.0.0.x"])
 def test_what_is_no_ipv4_address_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match=re.escape(f"'{text}' is not an IPv4 address Next: write four numbers")):
+    with pytest.raises(InputError, match=re.escape(f"'{text}' is not an IPv4 address. Next: write four numbers")):
         parse_ip(text)
 
 

@@ -82,7 +82,7 @@ def test_an_unknown_sub_clause_is_not_found(wanted: str) -> None:
 
 
 def test_an_unknown_clause_is_not_found() -> None:
-    with pytest.raises(NotFound, match=r"the notice has no clause 7.1a Next: choose one of 7.1, 7.2, 5.3"):
+    with pytest.raises(NotFound, match=r"the notice has no clause 7.1a. Next: choose one of 7.1, 7.2, 5.3"):
         notice().clause("7.1a")
 
 

@@ -14,7 +14,6 @@ _SECURITY = "switchport port-security"
 
 DIALECT = Dialect(
     platform="cisco_ios",
-    aliases=("cisco_xe", "cisco_ios_ssh"),
     title="Cisco IOS / IOS-XE",
     prompt=r"(?P<host>[A-Za-z0-9][\w.\-/]{0,62})[>#] ?",
     config_prompt=r"(?P<host>[A-Za-z0-9][\w.\-/]{0,62})\(config\)# ?",

@@ -21,7 +21,6 @@ _GUARDED = tuple(f"250,{kind},in_port={{port}}" for kind in ("ip", "arp", "ipv6"
 
 DIALECT = Dialect(
     platform="openvswitch",
-    aliases=("ovs_linux", "linux_ovs"),
     title="Open vSwitch",
     prompt=r"(?:[\w.\-]+@)?(?P<host>[\w.\-]+)(?::[^\n#$]*)?[#$] ?",
     config_prompt="",

@@ -1,7 +1,7 @@
 """What is read from Open vSwitch: the database (VLANs, links) and the flow table (bindings), through its own tools.
 
 The flow table is text that ovs-ofctl prints for people; only flows with Portseal's cookie are ours. Flows live in
-memory: `startup` compares them with the files from which the host loads them at boot (see docs/devices.md).
+memory: `startup` compares them with the files from which the host loads them at boot (see docs/openvswitch.md).
 """
 
 from drivers.dialect import Fact, Read

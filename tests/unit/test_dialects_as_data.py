@@ -1,0 +1,98 @@
+"""What every dialect must say, and that it is data: no code, regexes that compile, reads behind every capability."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from drivers.dialect import Dialect
+from drivers.dialects import PLATFORMS, all_dialects, dialect
+from policies.errors import ConfigError
+from policies.platforms import aliases_of, parse_platform, platforms
+
+ROOT = Path(__file__).parents[2]
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
+def length(path: Path) -> int:
+    return len(path.read_text("utf-8").splitlines())
+
+
+class TestDialects:
+    def test_every_folder_is_in_the_registry(self) -> None:
+        folders = {path.parent.name for path in (ROOT / "drivers/dialects").glob("*/dialect.py")}
+        assert folders == set(PLATFORMS)
+        assert len(PLATFORMS) == len(set(PLATFORMS))
+
+    @pytest.mark.parametrize("spoken", all_dialects(), ids=lambda each: each.platform)
+    def test_a_dialect_is_found_by_its_folders_name_and_by_its_aliases(self, spoken: Dialect) -> None:
+        assert importlib.import_module(f"drivers.dialects.{spoken.platform}.dialect").DIALECT is spoken
+        for name in (spoken.platform, *aliases_of(spoken.platform)):
+            assert dialect(name) is spoken
+
+    def test_a_site_may_declare_every_dialect(self) -> None:
+        for name in PLATFORMS:
+            assert name in platforms()
+            assert parse_platform(name) == name
+
+    def test_an_unknown_dialect_is_an_error_that_names_the_known_ones(self) -> None:
+        with pytest.raises(ConfigError, match="no dialect called 'vax_vms'") as error:
+            dialect("vax_vms")
+        assert all(name in str(error.value) for name in PLATFORMS)
+
+    @pytest.mark.parametrize("spoken", all_dialects(), ids=lambda each: each.platform)
+    def test_a_dialect_says_where_it_was_seen_to_work(self, spoken: Dialect) -> None:
+        assert spoken.tested_on
+        for tested in spoken.tested_on:
+            assert tested.how in ("recorded", "emulated", "documentation")
+            assert date.fromisoformat(tested.date).year >= 2020
+            assert tested.model
+            assert tested.firmware
+        assert spoken.rollback in ("device", "watchdog", "none")
+        assert spoken.title
+
+    @pytest.mark.parametrize("spoken", all_dialects(), ids=lambda each: each.platform)
+    def test_a_dialect_is_data(self, spoken: Dialect) -> None:
+        for path in (ROOT / "drivers/dialects" / spoken.platform).glob("*.py"):
+            code = [
+                node for node in ast.walk(tree(path)) if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Lambda)
+            ]
+            assert code == [], path
+            allowed = ("drivers.dialect", f"drivers.dialects.{spoken.platform}", "policies.model", "__future__")
+            for node in ast.walk(tree(path)):
+                if isinstance(node, ast.ImportFrom):
+                    assert (node.module or "").startswith(allowed), f"{path}:{node.lineno}"
+
+    @pytest.mark.parametrize("spoken", all_dialects(), ids=lambda each: each.platform)
+    def test_every_pattern_of_a_dialect_is_a_regex(self, spoken: Dialect) -> None:
+        patterns = [spoken.prompt, spoken.config_prompt, spoken.interface_prompt, spoken.pager, *spoken.failure]
+        patterns += [*spoken.secrets, *spoken.volatile]
+        for read in spoken.reads:
+            patterns += [*read.rows, *read.ignore, read.start, read.stop, read.complete, read.total, read.wrapped]
+            patterns += [part for pair in read.skip for part in pair]
+        for pattern in patterns:
+            re.compile(pattern)
+        for pattern in spoken.secrets:
+            assert re.compile(pattern).groups >= 1, pattern
+
+    @pytest.mark.parametrize("spoken", all_dialects(), ids=lambda each: each.platform)
+    def test_every_capability_is_given_by_a_read_that_is_observed(self, spoken: Dialect) -> None:
+        given = {name for read in spoken.reads if read.observe for name in read.gives}
+        assert spoken.capabilities <= given
+
+    def test_a_vendors_files_are_data_of_at_most_150_lines(self) -> None:
+        long = {
+            path.relative_to(ROOT).as_posix(): lines
+            for name in PLATFORMS
+            for path in (ROOT / "drivers/dialects" / name).glob("*.py")
+            if (lines := length(path)) > 150
+        }
+        assert long == {}
