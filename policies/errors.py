@@ -45,8 +45,9 @@ class PortsealError(Exception):
         where = f"{self.where}: " if self.where else ""
         if self.next_step is None:
             return _one_line(where + render(self.what, language))
-        joined = t("{what} Next: {next_step}", what=self.what, next_step=self.next_step)
-        return _one_line(where + render(joined, language))
+        # A switch's own words may end with a full stop already.
+        what = render(self.what, language).rstrip(".。 ")
+        return _one_line(where + render(t("{what}. Next: {next_step}", what=what, next_step=self.next_step), language))
 
     def __str__(self) -> str:
         """Give the English line."""

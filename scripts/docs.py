@@ -43,6 +43,7 @@ EXAMPLES = {
     "discover": "portseal discover sw2 --via snmp",
     "bind": "portseal bind cam15 sw2 Gi1/0/1 --mac 02-CA-00-00-00-15 --role camera",
     "unbind": "portseal unbind cam05",
+    "swap": 'portseal swap cam05 --mac 02:ca:00:00:00:15 --reason "no picture since 02:10"',
     "plan": "portseal plan sw2 --no-commands",
     "apply": "portseal apply",
     "check": "portseal check --json",

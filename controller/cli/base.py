@@ -265,8 +265,6 @@ def _usage(chosen: Settings, error: click.ClickException) -> tuple[str, str]:
     if context is None:
         return message, above
     help_line = t("see '{command} --help'", command=context.command_path)
-    if message.endswith(("?", ")")):
-        return chosen.text(t("{what} Next: {next_step}", what=message, next_step=help_line)), above
     return chosen.text(t("{what}. Next: {next_step}", what=message, next_step=help_line)), above
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from drivers.dialect import Dialect
 from drivers.dialects import PLATFORMS, all_dialects, dialect
-from policies.errors import ConfigError
+from policies.errors import ConfigError, InputError
 from policies.platforms import aliases_of, parse_platform, platforms
 
 ROOT = Path(__file__).parents[2]
@@ -44,8 +44,13 @@ class TestDialects:
             assert parse_platform(name) == name
 
     def test_an_unknown_dialect_is_an_error_that_names_the_known_ones(self) -> None:
-        with pytest.raises(ConfigError, match="no dialect called 'vax_vms'") as error:
+        with pytest.raises(InputError, match="'vax_vms' is not a platform"):
             dialect("vax_vms")
+
+    def test_a_platform_without_a_dialect_is_an_error_that_names_those_that_have_one(self) -> None:
+        missing = next(name for name in platforms() if name not in PLATFORMS)
+        with pytest.raises(ConfigError, match=f"there is no dialect for {missing} yet") as error:
+            dialect(missing)
         assert all(name in str(error.value) for name in PLATFORMS)
 
     @pytest.mark.parametrize("spoken", all_dialects(), ids=lambda each: each.platform)

@@ -125,7 +125,7 @@ def test_the_commands_that_a_page_says_exist(page: Path) -> None:
         ("PORTSEAL_LANG=en portseal audit log | head", True),
         ("portseal secret set sw2.password < password.txt", True),
         ("portseal-agent census --json", True),
-        ("portseal swap cam05", False),
+        ("portseal exchange cam05", False),
         ("portseal plan --nope", False),
         ("portseal audit burn", False),
         ("portseal init a b", False),

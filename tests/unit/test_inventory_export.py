@@ -17,7 +17,7 @@ from controller.inventory.export import export_csv, export_xlsx
 from controller.inventory.preview import Sighting, preview
 from controller.inventory.rows import clean, guard, unguard
 from controller.inventory.sheet import read_bytes
-from policies.model import Binding, Device, DeviceRole, Learned, ObservedPort, ObservedSwitch
+from policies.model import Binding, Device, DeviceRole, Learned, ObservedPort, ObservedSwitch, Oper
 from policies.site import Site, Switch, Uplink, Vlan
 
 PORTS = ("GigabitEthernet1/0/1", "GigabitEthernet1/0/2", "GigabitEthernet1/0/3")
@@ -95,6 +95,7 @@ def switch(name: str, **ports: list[tuple[int, int | None, str]]) -> ObservedSwi
     seen = {
         f"GigabitEthernet1/0/{key[1:]}": ObservedPort(
             f"GigabitEthernet1/0/{key[1:]}",
+            oper=Oper.UP,
             learned=frozenset(Learned(f"00:11:22:33:44:{number:02x}", vlan, kind) for number, vlan, kind in entries),
         )
         for key, entries in ports.items()

@@ -107,7 +107,9 @@ def test_no_two_platforms_share_an_alias() -> None:
 
 
 def test_a_missing_file_says_how_to_create_it(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=re.escape("the file does not exist. Next: create the site with 'portseal init'")):
+    with pytest.raises(
+        ConfigError, match=re.escape("the file does not exist. Next: create the site with 'portseal init'")
+    ):
         load_site(tmp_path)
 
 

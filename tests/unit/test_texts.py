@@ -22,7 +22,7 @@ def test_texts_are_values() -> None:
 
 
 def test_a_text_in_a_text_is_rendered_in_the_same_language() -> None:
-    outer = t("{what} Next: {next_step}", what=t("the port is not blocked"), next_step=t("try again"))
+    outer = t("{what}. Next: {next_step}", what=t("the port is not blocked"), next_step=t("try again"))
     assert render(outer, "en") == "the port is not blocked. Next: try again"
     assert render(outer, "zh") != render(outer, "en")
     assert render(t("try again"), "zh") in render(outer, "zh")
