@@ -69,7 +69,7 @@ def measure() -> Iterator[Line]:
         started = time.process_time()
         wanted = {switch.name: expected(site, switch, devices, bindings, NOW.date()) for switch in switches}
         changes = plan(wanted, observed)
-        findings = comply(site, wanted, observed, devices.values(), NOW)
+        findings = comply(site, wanted, observed, devices.values(), bindings, NOW)
         times.append((time.process_time() - started) / (SWITCHES * PORTS) * 1e6)
         assert changes.count == SWITCHES * (PORTS + 1)
         assert findings

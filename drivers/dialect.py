@@ -138,7 +138,9 @@ class Dialect:
     kinds to the platform's own word where they differ. `parameters` are defaults of {names} in templates and commands
     that a site may override in a switch's `settings`. `secrets` are regexes whose group 1 is blanked before anything is
     kept; `volatile` are configuration lines that differ between two reads of the same state. `rollback` is device,
-    watchdog or none.
+    watchdog or none. `failure` are lines by which any command is refused, `failure_config` further ones that count only
+    in the answer to a line that configures. An answer to a read is refused on its first line, since what follows may be
+    a neighbour's or an admin's own words; on any line where `complains_anywhere` (the tools of a shell).
     """
 
     platform: str
@@ -170,3 +172,5 @@ class Dialect:
     parameters: Mapping[str, str] = field(default_factory=dict)
     pager: str = ""
     experimental: bool = False
+    failure_config: tuple[str, ...] = ()
+    complains_anywhere: bool = False

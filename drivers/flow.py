@@ -10,7 +10,7 @@ which also proves that the management path still works before the rollback is di
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,9 +18,11 @@ from typing import Protocol
 
 from drivers.render import check_undo, commands
 from drivers.session import Session
-from policies.errors import EquipmentError, PortsealError, StalePlan, Unexpected, VerifyFailed
-from policies.model import ObservedSwitch, Oper, PortChange, PortConfig, SwitchChanges, changed_fields
-from policies.plan import along, exact_differences, restore, snapshot_digest
+from drivers.undo import own_work
+from drivers.verify import differences, verify_applied, verify_fresh, verify_restored
+from policies.errors import EquipmentError, PortsealError, Unexpected, VerifyFailed
+from policies.model import ObservedSwitch, SwitchChanges
+from policies.plan import restore
 from policies.texts import t
 
 
@@ -80,6 +82,10 @@ class Outcome:
     error: PortsealError | None = None
 
 
+#: Judges a change set against the state that was just read; raises SafetyRefusal when it may not be carried out.
+Admission = Callable[[ObservedSwitch, SwitchChanges], None]
+
+
 class Equipment(Protocol):
     """How the flow reaches one switch."""
 
@@ -111,8 +117,11 @@ class Safeguard(Protocol):
 class Flow:
     """One run over one switch."""
 
-    def __init__(self, equipment: Equipment, safeguard: Safeguard, listener: Listener) -> None:
+    def __init__(
+        self, equipment: Equipment, safeguard: Safeguard, listener: Listener, admit: Admission | None = None
+    ) -> None:
         self.equipment, self.safeguard, self.listener = equipment, safeguard, listener
+        self.admit = admit or _anything
         self.switch = ""
 
     def run(self, changes: SwitchChanges) -> Outcome:
@@ -120,6 +129,7 @@ class Flow:
 
         Raises:
             StalePlan: the switch changed since the plan; nothing was touched.
+            SafetyRefusal: the change set is not admitted any more; nothing was touched.
             ConfigError: the dialect cannot write a setting, or could not write it back; nothing was touched.
             EquipmentError: the switch could not be read, or the journal not written; nothing was touched.
 
@@ -131,7 +141,8 @@ class Flow:
             with self._step(Step.SNAPSHOT):
                 session = stack.enter_context(self.equipment.session())
                 before = self.equipment.observe(session)
-                _fresh(before, changes)
+                verify_fresh(before, changes)
+                self.admit(before, changes)
                 commands(session.dialect, changes, session.parameters)
                 check_undo(session.dialect, changes, session.parameters)
             with self._step(Step.JOURNAL):
@@ -151,6 +162,7 @@ class Flow:
 
         Raises:
             EquipmentError: the switch could not be read; nothing was touched.
+            SafetyRefusal: others have changed what would be taken back, or it may not be touched any more.
 
         """
         self.switch = changes.switch
@@ -158,12 +170,25 @@ class Flow:
         cause: PortsealError | None = None
         with self.equipment.session() as session:
             now = self.equipment.observe(session)
-            if not differences(now, changes):
+            if differences(now, changes):
+                own_work(before, now, changes)
+                self.admit(now, restore(before, now, changes))
+            else:
                 try:
-                    outcome = self._save(session, changes, now)
+                    outcome = self._forward(session, before, changes, now)
                 except Exception as error:  # noqa: BLE001 - as in run
                     cause = self._known(error)
         return self._end(outcome or self.roll_back(before, changes, cause))
+
+    def _forward(
+        self, session: Session, before: ObservedSwitch, changes: SwitchChanges, now: ObservedSwitch
+    ) -> Outcome:
+        """Finish a run that got as far as applying; what others changed meanwhile is not ours to save."""
+        try:
+            verify_applied(before, now, changes)
+        except VerifyFailed as others:
+            return Outcome(self.switch, State.DONE, now, others)
+        return self._save(session, changes, now)
 
     def roll_back(self, before: ObservedSwitch, changes: SwitchChanges, cause: PortsealError | None) -> Outcome:
         """Bring the touched ports back to `before`, and verify it through a fresh session."""
@@ -177,7 +202,7 @@ class Flow:
                     session.configure(lines, self._writes(Step.ROLL_BACK))
                 with self._step(Step.VERIFY_ROLL_BACK):
                     now = self.equipment.observe(session)
-                    _verify_restored(before, now, changes)
+                    verify_restored(before, now, changes)
                     if set(now.startup_differs or ()) - set(before.startup_differs or ()):
                         now = self._save_again(session, before)
             self.safeguard.disarm()
@@ -203,7 +228,7 @@ class Flow:
         with self._step(Step.READ_BACK), self.equipment.session() as fresh:
             after = self.equipment.observe(fresh)
         with self._step(Step.VERIFY):
-            _verify(before, after, changes)
+            verify_applied(before, after, changes)
         with self._step(Step.DISARM):
             self.safeguard.disarm()
         return self._save(session, changes, after)
@@ -259,6 +284,10 @@ class Flow:
         return _Announced(self._tell, self.switch, step)
 
 
+def _anything(observed: ObservedSwitch, changes: SwitchChanges) -> None:
+    """Admit every change set: its maker has judged it."""
+
+
 class _Announced:
     """Tells the listener that a step begins, and ends when it succeeded."""
 
@@ -276,81 +305,6 @@ class _Announced:
             self.listener(Event(self.switch, self.step, "failed"))
         except Exception:  # noqa: BLE001 - the failure that is under way says more
             _log.debug("%s: the failure of %s was not noted", self.switch, self.step, exc_info=True)
-
-
-def differences(observed: ObservedSwitch, changes: SwitchChanges) -> tuple[str, ...]:
-    """Name what `changes` demands and `observed` does not show: "port setting", "port blocked|gone" or "vlan N"."""
-    found: list[str] = []
-    for change in changes.ports:
-        port = observed.ports.get(change.port)
-        if port is None:
-            found.append(f"{change.port} gone")
-            continue
-        found.extend(f"{change.port} {setting}" for setting in changed_fields(port.config, change.after))
-        if change.recover and port.oper is Oper.BLOCKED:
-            found.append(f"{change.port} blocked")
-    found.extend(
-        f"vlan {vlan.vlan}"
-        for vlan in changes.vlans
-        if (vlan.vlan in (observed.vlans or {})) != (vlan.after is not None)
-    )
-    return tuple(found)
-
-
-def _fresh(before: ObservedSwitch, changes: SwitchChanges) -> None:
-    if snapshot_digest(before) != changes.digest:
-        raise StalePlan(
-            t("the switch changed since the plan was made"),
-            where=changes.switch,
-            next_step=t("run 'portseal plan' again and look at what is different"),
-        )
-
-
-def _verify(before: ObservedSwitch, after: ObservedSwitch, changes: SwitchChanges) -> None:
-    wrong = list(differences(after, changes))
-    touched = {change.port: change for change in changes.ports}
-    wrong.extend(
-        f"{name} {setting}"
-        for name, port in before.ports.items()
-        if name in after.ports
-        for setting in _foreign(port.config, after.ports[name].config, touched.get(name))
-    )
-    if wrong:
-        raise VerifyFailed(
-            t("read back, these are not as planned: {settings}", settings=", ".join(wrong[:6])),
-            where=changes.switch,
-            next_step=t("see whether somebody else is changing the switch, then plan again"),
-        )
-
-
-def _foreign(before: PortConfig, after: PortConfig, change: PortChange | None) -> Iterator[str]:
-    """Name what somebody else changed on a port; what it learned, and what comes along with the change, is none."""
-    ours = along(change) if change is not None else frozenset()
-    for setting in exact_differences(after, before):
-        learned = setting == "secure_macs" and before.sticky and _configured(before) == _configured(after)
-        if not learned and setting not in ours:
-            yield setting
-
-
-def _configured(config: PortConfig) -> frozenset[str]:
-    return frozenset(f"{entry.mac} {entry.vlan}" for entry in config.secure_macs or () if not entry.sticky)
-
-
-def _verify_restored(before: ObservedSwitch, now: ObservedSwitch, changes: SwitchChanges) -> None:
-    undo = restore(before, now, changes)
-    wrong = [
-        f"{change.port} {name}"
-        for change in undo.ports
-        for name in exact_differences(change.before, change.after) or ("blocked",)
-    ]
-    wrong.extend(f"{change.port} gone" for change in changes.ports if change.port not in now.ports)
-    wrong.extend(f"vlan {vlan.vlan}" for vlan in undo.vlans)
-    if wrong:
-        raise VerifyFailed(
-            t("the rollback left these unlike before: {settings}", settings=", ".join(wrong[:6])),
-            where=changes.switch,
-            next_step=t("look at these ports now; 'portseal plan' shows the difference"),
-        )
 
 
 def _both(cause: PortsealError, error: PortsealError) -> EquipmentError:

@@ -48,7 +48,6 @@ _SETTINGS = (
     "secure",
     "maximum",
     "sticky",
-    "source_guard",
     "admin_up",
     "description",
 )
@@ -78,6 +77,7 @@ def observe(
         version=facts.first("version", Fact.VERSION, Fact.SYSTEM),
         oddities=tuple(oddities),
         guarded_vlans=facts.guarded,
+        trusted_ports=frozenset(name for name in ports if facts.trusts(name)),
     )
 
 
@@ -136,6 +136,10 @@ class _Facts:
         vlans = [row.get("snooping_vlans") for row in told if row["snooping"] is True]
         return frozenset[int]().union(*(each for each in vlans if isinstance(each, frozenset)))
 
+    def trusts(self, name: str) -> bool:
+        """Tell whether DHCP snooping trusts a port: Cisco accepts source guard there (inactive-trust-port) for show."""
+        return any(row.get("trusted") is True for row in self.of(Fact.INTERFACE, name))
+
     def port(self, name: str, oddities: list[Text]) -> ObservedPort:
         status = _merged(self.of(Fact.STATUS, name), last=True)
         security = _merged(self.of(Fact.SECURE, name))
@@ -143,6 +147,8 @@ class _Facts:
         oper = status.get("oper")
         violations, if_index = security.get("violations"), status.get("if_index")
         violator = _text(security, "last_mac")
+        row = _merged(self.of(Fact.INTERFACE, name))
+        voice_vlan = row.get("voice_vlan")
         return ObservedPort(
             name=name,
             config=config,
@@ -153,6 +159,9 @@ class _Facts:
             violations=violations if isinstance(violations, int) else None,
             last_violator=violator if violator and is_unicast(violator) else "",
             if_index=if_index if isinstance(if_index, int) else None,
+            trunking=_trunking(status),
+            channel=_channel(row),
+            voice_vlan=voice_vlan if isinstance(voice_vlan, int) else None,
         )
 
     def _config(self, name: str, status: Row, oddities: list[Text]) -> PortConfig:
@@ -169,13 +178,18 @@ class _Facts:
         values: dict[str, object] = {
             **{key: told.get(key) for key in _SETTINGS},
             "mode": PortMode(str(mode)) if mode in set(PortMode) else None,
+            "source_guard": self._guard(name, told.get("source_guard"), access),
             "violation": Violation(str(violation)) if violation in set(Violation) else None,
             "secure_macs": self._secure_macs(name, row, access),
             "ip_bindings": self._ip_bindings(name, access),
         }
-        if values["source_guard"] is True and self.guarded is not None and access not in self.guarded:
-            values["source_guard"] = False
         return PortConfig(**values)  # type: ignore[arg-type]
+
+    def _guard(self, name: str, said: object, access_vlan: int | None) -> bool | None:
+        """Tell whether source guard is on and in force; None for a variant that the templates do not write."""
+        if not isinstance(said, bool):
+            return None
+        return said and (self.guarded is None or access_vlan in self.guarded) and not self.trusts(name)
 
     def _secure(self, name: str, row: Row, oddities: list[Text]) -> bool | None:
         """Tell whether security is configured and, where the switch lists secured ports, the port is listed."""
@@ -194,13 +208,18 @@ class _Facts:
         return listed and configured is not False
 
     def _secure_macs(self, name: str, row: Row, access_vlan: int | None) -> frozenset[SecureMac] | None:
-        """Give the MACs that stay: configured and sticky. The VLAN is the table's, else the line's, else the port's."""
+        """Give the MACs that stay: configured and sticky. The VLAN is the table's, else the line's, else the port's.
+
+        None, not known, when a line ties one to another VLAN than the port's own: written back, it would move there.
+        """
         if "secure_macs" not in row and Fact.SECURE_MAC not in self.rows:
             return None
         listed = [entry for entry in self.of(Fact.SECURE_MAC, name) if entry.get("kind") != "dynamic"]
         found = {(_text(entry, "mac"), _vlan(entry)): entry.get("kind") == "sticky" for entry in listed}
         configured = row.get("secure_macs", [])
         assert isinstance(configured, list)
+        if any("scope" in entry or _vlan(entry) not in (None, access_vlan) for entry in configured):
+            return None
         for entry in configured:
             mac, vlan = _text(entry, "mac"), _vlan(entry)
             if not any(mac == other and vlan in (None, its) for other, its in found):
@@ -291,6 +310,18 @@ def _text(row: Mapping[str, object], name: str) -> str:
 def _vlan(row: Mapping[str, object]) -> int | None:
     value = row.get("vlan")
     return value if isinstance(value, int) else None
+
+
+def _channel(row: Row) -> str:
+    """Give the port-channel of which a port is a member; its line says the number only."""
+    number = _text(row, "channel")
+    return f"Port-channel{number}" if number else ""
+
+
+def _trunking(status: Row) -> bool | None:
+    """Tell whether the list of ports shows it as a trunk now; None where the list does not tell."""
+    mode = status.get("mode")
+    return True if mode == "trunk" else False if "mode" in status or "vlan" in status else None
 
 
 def _neighbour(row: Row) -> Neighbour:

@@ -47,6 +47,9 @@ def _port(port: ObservedPort) -> dict[str, object]:
         "access_vlan": config.access_vlan,
         "native_vlan": config.native_vlan,
         "allowed_vlans": None if config.allowed_vlans is None else format_vlans(config.allowed_vlans),
+        "voice_vlan": port.voice_vlan,
+        "trunking": port.trunking,
+        "channel": port.channel,
         **_security(port),
         "learned": [
             {"mac": each.mac, "vlan": each.vlan, "kind": each.kind}

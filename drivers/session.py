@@ -61,7 +61,8 @@ class Session:
         self.channel, self.dialect, self.switch, self.timeout = channel, dialect, switch, timeout
         self.parameters = {**dialect.parameters, **(parameters or {})}
         self.network_s = 0.0
-        self._failure = re.compile("|".join(f"(?:{pattern})" for pattern in dialect.failure), re.MULTILINE)
+        self._failure = _any_of(dialect.failure)
+        self._failure_config = _any_of(dialect.failure + dialect.failure_config)
         self._prompt = re.compile(rf"(?:^|[\r\n])(?:{dialect.prompt})\Z")
         self._pager = re.compile(rf"(?:{dialect.pager})\Z") if dialect.pager else None
         self._enable_password = enable_password
@@ -82,7 +83,7 @@ class Session:
 
     def read(self, command: str) -> str:
         """Give the answer to a command that changes nothing, without echo and prompt."""
-        return self._checked(fill(command, self.parameters), edges=True)
+        return self._checked(fill(command, self.parameters), reads=True)
 
     def configure(self, commands: Sequence[Command], listener: WriteListener | None = None) -> None:
         """Send `commands`, entering and leaving modes; the mode is left also when one is rejected.
@@ -198,11 +199,11 @@ class Session:
             self._checked(line)
             told("after", line)
 
-    def _checked(self, command: str, answers: Sequence[tuple[str, str]] = (), *, edges: bool = False) -> str:
-        """Ask; with `edges` only the answer's first and last lines may say no: a banner in it may say anything."""
+    def _checked(self, command: str, answers: Sequence[tuple[str, str]] = (), *, reads: bool = False) -> str:
+        """Ask; one that `reads` is refused on the first line: a banner or a neighbour further down may say anything."""
         answer = self._ask(command, answers)
-        said = _edges(answer) if edges else answer
-        if (found := self._failure.search(said)) is not None:
+        said = _first_line(answer) if reads and not self.dialect.complains_anywhere else answer
+        if (found := (self._failure if reads else self._failure_config).search(said)) is not None:
             line = said[found.start() :].strip().splitlines()[0]
             raise CommandRejected(self.switch, self.redact(command), self.redact(line))
         return answer
@@ -318,9 +319,13 @@ def _without_echo(text: str, echo: str) -> tuple[str, bool]:
     return (text[end:], True) if end >= 0 else (text, False)
 
 
-def _edges(answer: str) -> str:
-    lines = [line for line in answer.split("\n") if line.strip()]
-    return "\n".join(lines if len(lines) <= 5 else lines[:3] + lines[-2:])
+def _first_line(answer: str) -> str:
+    """Give the first line that says something; IOS shows a mistake's place (`    ^`) above the sentence about it."""
+    return next((line for line in answer.split("\n") if line.strip(" ^")), "")
+
+
+def _any_of(patterns: Sequence[str]) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.MULTILINE)
 
 
 def _shown(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -127,6 +128,20 @@ class Lab:
         for name in self.site.host:
             self.host(name).stream(True)
         up.all_at_once([self.switch(name).start_afresh for name in self.site.switch])
+
+    def forgotten(self, host: str, timeout: float = 60.0) -> bool:
+        """Wait until no switch has a MAC of `host` in its tables any more; False after `timeout` seconds."""
+        mac = self.host(host).spec.mac
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            if not any(self._knows(name, mac) for name in self.site.switch):
+                return True
+            time.sleep(0.5)
+        return False
+
+    def _knows(self, switch: str, mac: str) -> bool:
+        with closing(self.data_plane(switch)) as plane:
+            return any(entry.mac == mac for entry in plane.fdb())
 
     def status(self) -> dict[str, Any]:
         """Say what every host sent and received so far, as the process that plays them counts."""

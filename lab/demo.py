@@ -95,6 +95,7 @@ class Demo:
 
     def _judge(self) -> bool:
         self._title(t("The verdict, and the ledger"))
+        self._prove(t("the switches have forgotten the rogue's MAC"), self.lab.forgotten("rogue"))
         return (
             self._portseal("check")
             and self._portseal("plan", "--no-commands")

@@ -109,6 +109,7 @@ def site(values: dict[str, Any], place: Place) -> Site:
                 )
             )
         seen[declared.id] = declared.name
+    _one_address_each(values["switches"], place)
     head = values["site"]
     return Site(
         name=head["name"],
@@ -118,6 +119,24 @@ def site(values: dict[str, Any], place: Place) -> Site:
         vlans=vlans,
         switches=values["switches"],
     )
+
+
+def _one_address_each(switches: Iterable[Switch], place: Place) -> None:
+    """Two names for one switch would plan against each other: one seals a port that the other shuts."""
+    seen: dict[tuple[str, int], str] = {}
+    for declared in switches:
+        address = (declared.host.lower(), declared.port)
+        if address in seen:
+            raise (
+                place.at("switches")
+                .at(declared.name)
+                .at("host")
+                .error(
+                    t("{host} is already the switch {name}", host=declared.host, name=seen[address]),
+                    t("give each switch its own address"),
+                )
+            )
+        seen[address] = declared.name
 
 
 def _ports(texts: Iterable[str], place: Place, *, literal: bool) -> tuple[str, ...]:

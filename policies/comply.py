@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from policies.clauses import c71a, c71b, c71c
-from policies.model import Device, ExpectedSwitch, Finding, ObservedSwitch, Verdict
+from policies.clauses.sight import Sight
+from policies.expected import stray_bindings
+from policies.model import Binding, Device, ExpectedSwitch, Finding, ObservedSwitch, Verdict
 from policies.site import Site
 from policies.texts import t
 
@@ -20,15 +22,18 @@ def comply(
     expected: Mapping[str, ExpectedSwitch],
     observed: Mapping[str, ObservedSwitch],
     devices: Iterable[Device],
+    bindings: Iterable[Binding],
     now: datetime,
 ) -> list[Finding]:
     """Judge every switch of `expected` (by name) against 7.1a, 7.1b and 7.1c.
 
     A switch without a reading is unverified; what passed in one that is older than the site's `evidence_max_age_s`, or
-    from a time to come, is unverified too.
+    from a time to come, is unverified too. `devices` and `bindings` are the whole inventory: a device that is bound
+    nowhere fails, whichever switches are judged.
     """
-    findings: list[Finding] = []
     known = {device.mac: device for device in devices}
+    findings = list(_unbound(site, known.values(), bindings, now))
+    sight = Sight(site, expected, observed)
     for name, wanted in expected.items():
         seen = observed.get(name)
         if seen is None:
@@ -38,15 +43,30 @@ def comply(
             )
             continue
         judged = [
-            *c71a.judge(site, wanted, seen, known),
+            *c71a.judge(site, wanted, seen, known, sight),
             *c71b.judge(wanted, seen),
-            *c71c.judge(wanted, seen),
+            *c71c.judge(wanted, seen, sight),
         ]
         age = now - seen.read_at
         if age > timedelta(seconds=site.parameters.evidence_max_age_s) or age < -_SKEW:
             judged = [_stale(finding, seen.read_at, age) for finding in judged]
         findings.extend(judged)
     return findings
+
+
+def _unbound(site: Site, devices: Iterable[Device], bindings: Iterable[Binding], now: datetime) -> Iterator[Finding]:
+    """Fail each device of the inventory whose binding is in force nowhere, in the clauses that demand one."""
+    bound = {binding.device: binding for binding in bindings}
+    strays = {stray.binding.device: stray for stray in stray_bindings(site, bound.values())}
+    for device in sorted(devices, key=lambda each: each.name):
+        if device.name in strays:
+            stray = strays[device.name]
+            text = t("its binding to {where} is not in force: {why}", where=stray.where, why=stray.why)
+        elif device.name not in bound:
+            text = t("not bound to any port")
+        else:
+            continue
+        yield from (Finding(clause, device.name, Verdict.FAIL, text, now) for clause in ("7.1b", "7.1c"))
 
 
 def verdict(findings: Iterable[Finding]) -> Verdict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date
 
 from policies.model import (
@@ -18,6 +19,37 @@ from policies.model import (
 )
 from policies.site import Site, Switch
 from policies.texts import Text, t
+
+
+@dataclass(frozen=True, slots=True)
+class StrayBinding:
+    """A binding that is in force nowhere, and why: no expected state of any switch holds it."""
+
+    binding: Binding
+    why: Text
+
+    @property
+    def where(self) -> str:
+        """Where the binding says that the device is: switch/port."""
+        return f"{self.binding.switch}/{self.binding.port}"
+
+
+def stray_bindings(site: Site, bindings: Iterable[Binding]) -> tuple[StrayBinding, ...]:
+    """Give the bindings that :func:`expected` passes over, by device: their port is not declared, or is an uplink.
+
+    A switch that was renamed in site.toml leaves such bindings behind, and its ports then look unused.
+    """
+    switches = {switch.name: (switch, frozenset(switch.ports)) for switch in site.switches}
+    strays = []
+    for binding in bindings:
+        switch, ports = switches.get(binding.switch, (None, frozenset[str]()))
+        if switch is None:
+            strays.append(StrayBinding(binding, t("the site does not declare this switch")))
+        elif binding.port not in ports:
+            strays.append(StrayBinding(binding, t("the switch does not declare this port")))
+        elif switch.uplink(binding.port) is not None:
+            strays.append(StrayBinding(binding, t("it is a declared uplink")))
+    return tuple(sorted(strays, key=lambda stray: stray.binding.device))
 
 
 def expected(

@@ -21,6 +21,7 @@ def load_site(folder: Path) -> Site:
     Everything wrong in it (syntax, unknown or missing key, type, range, contradiction, a secret in clear) raises
     ConfigError with file, dotted key and next step; the first fault found is told. Exceptions that have expired load.
     """
-    path = folder / SITE_FILE
+    # A watchdog of the site runs in another working directory.
+    path = folder.absolute() / SITE_FILE
     site: Site = read_section(layout(), read_toml(path), Place(str(path)))
     return site

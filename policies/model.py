@@ -46,11 +46,16 @@ class PortRole(StrEnum):
 
 
 class PortMode(StrEnum):
-    """The layer-2 mode of a port; dynamic negotiates and is never acceptable on a bound port."""
+    """The layer-2 mode of a port; dynamic negotiates and is never acceptable on a bound port.
+
+    Plain dynamic is the platform's default; auto and desirable are configured, and are given back word for word.
+    """
 
     ACCESS = "access"
     TRUNK = "trunk"
     DYNAMIC = "dynamic"
+    DYNAMIC_AUTO = "dynamic auto"
+    DYNAMIC_DESIRABLE = "dynamic desirable"
     ROUTED = "routed"
 
 
@@ -168,7 +173,12 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class ObservedPort:
-    """One port as read from the switch: managed settings, and live facts beside them."""
+    """One port as read from the switch: managed settings, and live facts beside them.
+
+    `channel` is the canonical name of the port-channel of which the port is a member ("" for none); `voice_vlan` is a
+    second VLAN that it carries for a telephone; `trunking` tells whether it works as a trunk now, whatever its mode
+    (None: not known).
+    """
 
     name: str
     config: PortConfig = PortConfig()
@@ -179,6 +189,14 @@ class ObservedPort:
     violations: int | None = None
     last_violator: str = ""
     if_index: int | None = None
+    channel: str = ""
+    voice_vlan: int | None = None
+    trunking: bool | None = None
+
+    @property
+    def is_trunk(self) -> bool:
+        """Whether it is a trunk: by its configuration, or because it has negotiated one."""
+        return self.config.mode is PortMode.TRUNK or self.trunking is True
 
     @property
     def present(self) -> frozenset[str]:
@@ -198,7 +216,7 @@ class ObservedSwitch:
     `startup_differs` lists configuration lines that differ between startup and running: empty when saved, None when
     the platform cannot say. `oddities` are sentences about answers that were understood only with a correction.
     `guarded_vlans` are the VLANs on which the switch enforces IP source guard (None: on all): elsewhere the setting is
-    accepted and does nothing, so it neither counts nor is planned.
+    accepted and does nothing, so it neither counts nor is planned; nor on `trusted_ports`, which DHCP snooping trusts.
     """
 
     switch: str
@@ -213,6 +231,7 @@ class ObservedSwitch:
     version: str = ""
     oddities: tuple[Text, ...] = ()
     guarded_vlans: frozenset[int] | None = None
+    trusted_ports: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

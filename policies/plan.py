@@ -26,7 +26,8 @@ from policies.model import (
     changed_fields,
 )
 from policies.names import format_vlans
-from policies.texts import Text, t
+from policies.settings import SETTING_WORDS
+from policies.texts import Text, listed, t
 
 #: Settings of a port, in the order of PortConfig.
 SETTINGS = tuple(field.name for field in fields(PortConfig))
@@ -80,7 +81,7 @@ def plan_switch(
         change = _change(wanted, seen, observed)
         if change is None:
             continue
-        refusal = _refuse(expected.switch, wanted, seen, own_macs) or _no_way_back(
+        refusal = _refuse(expected, wanted, seen, own_macs) or _no_way_back(
             expected.switch, change, observed.capabilities
         )
         if refusal is not None:
@@ -94,10 +95,10 @@ def plan_switch(
     return SwitchChanges(expected.switch, snapshot_digest(observed), vlans, tuple(changes), save), refusals
 
 
-def able(config: PortConfig, observed: ObservedSwitch) -> PortConfig:
+def able(config: PortConfig, observed: ObservedSwitch, port: str = "") -> PortConfig:
     """Keep only the demands that the switch can meet; what falls away is a finding of comply, never a silence."""
     lacking = {name for name in SETTINGS if name not in observed.capabilities}
-    if unguarded(config, observed):
+    if unguarded(config, observed) or (config.source_guard is True and port in observed.trusted_ports):
         lacking |= _GUARD
     dropped = {name: None for name in lacking if getattr(config, name) is not None}
     return replace(config, **dropped) if dropped else config
@@ -113,11 +114,11 @@ def unguarded(config: PortConfig, observed: ObservedSwitch) -> bool:
 
 
 def snapshot_digest(observed: ObservedSwitch) -> str:
-    """Hash (SHA-256, hex) the managed settings of all ports, and the VLANs: a plan is stale when this has changed."""
+    """Hash (SHA-256, hex) name, managed settings of all ports, and VLANs: a plan is stale when this has changed."""
     ports = [[name, *map(_plain, _settings_of(port.config))] for name, port in sorted(observed.ports.items())]
     blocked = sorted(name for name, port in observed.ports.items() if port.oper is Oper.BLOCKED)
     vlans = sorted((observed.vlans or {}).items())
-    text = json.dumps([SETTINGS, ports, blocked, vlans], separators=(",", ":"))
+    text = json.dumps([SETTINGS, observed.hostname, ports, blocked, vlans], separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -128,7 +129,8 @@ def restore(before: ObservedSwitch, now: ObservedSwitch, touched: SwitchChanges)
         old, new = before.ports[change.port], now.ports.get(change.port)
         if new is None:  # the port has gone, with its module perhaps; whoever verifies the rollback says so
             continue
-        recover = new.oper is Oper.BLOCKED and old.oper is not Oper.BLOCKED
+        # A port that was shut stays shut: recovering it would open it, with its security already taken back.
+        recover = new.oper is Oper.BLOCKED and old.oper is not Oper.BLOCKED and old.config.admin_up is not False
         differing = [name for name in exact_differences(new.config, old.config) if name in _within(change)]
         if differing or recover:
             after = replace(old.config, **{name: None for name in SETTINGS if name not in differing})
@@ -137,8 +139,19 @@ def restore(before: ObservedSwitch, now: ObservedSwitch, touched: SwitchChanges)
         change.inverse()
         for change in reversed(touched.vlans)
         if (before.vlans or {}).get(change.vlan) != (now.vlans or {}).get(change.vlan)
+        and not (change.before is None and _in_use(change.vlan, now, touched))
     )
     return SwitchChanges(touched.switch, snapshot_digest(now), vlans, tuple(ports))
+
+
+def _in_use(vlan: int, now: ObservedSwitch, touched: SwitchChanges) -> bool:
+    """Tell whether a port that is not the job's own is in a VLAN: without the VLAN it would go dark."""
+    own = {change.port for change in touched.ports}
+    return any(
+        port.config.access_vlan == vlan or (port.config.native_vlan == vlan and port.config.mode is PortMode.TRUNK)
+        for name, port in now.ports.items()
+        if name not in own
+    )
 
 
 def along(change: PortChange) -> frozenset[str]:
@@ -169,7 +182,7 @@ def exact_differences(before: PortConfig, after: PortConfig) -> tuple[str, ...]:
 
 def likely_uplink(port: ObservedPort, devices: int = 0) -> Text | None:
     """Say why a port looks like an uplink (LLDP neighbour that forwards, trunk, more MACs than devices), else None."""
-    if port.config.mode is PortMode.TRUNK:
+    if port.is_trunk:
         return t("it is a trunk")
     for neighbour in port.neighbours:
         capabilities = {word[0].upper() for word in neighbour.capabilities.replace(",", " ").split()}
@@ -182,7 +195,7 @@ def likely_uplink(port: ObservedPort, devices: int = 0) -> Text | None:
 
 
 def _change(wanted: ExpectedPort, seen: ObservedPort, observed: ObservedSwitch) -> PortChange | None:
-    target = able(wanted.config, observed)
+    target = able(wanted.config, observed, wanted.name)
     recover = seen.oper is Oper.BLOCKED and target.admin_up is True
     demanded = changed_fields(seen.config, target)
     if not demanded and not recover:
@@ -204,9 +217,14 @@ def _with_cut_off(wanted: ExpectedPort, seen: ObservedPort) -> Text:
     return t("{reason}; cuts off {macs}, seen there now", reason=wanted.reason, macs=", ".join(foreign))
 
 
-def _refuse(switch: str, wanted: ExpectedPort, seen: ObservedPort, own_macs: frozenset[str]) -> Refusal | None:
+def _refuse(
+    expected: ExpectedSwitch, wanted: ExpectedPort, seen: ObservedPort, own_macs: frozenset[str]
+) -> Refusal | None:
+    switch = expected.switch
     if wanted.protected is not None:
         return Refusal(switch, wanted.name, wanted.protected)
+    if seen.channel:
+        return Refusal(switch, wanted.name, _of_channel(expected, seen.channel))
     if any(entry.mac in own_macs for entry in seen.learned):
         return Refusal(
             switch, wanted.name, t("it carries the management path: the controller's own MAC is learned on it")
@@ -223,20 +241,46 @@ def _refuse(switch: str, wanted: ExpectedPort, seen: ObservedPort, own_macs: fro
     return Refusal(switch, wanted.name, question, question=True)
 
 
+def _of_channel(expected: ExpectedSwitch, channel: str) -> Text:
+    """Say why a member of a port-channel is left alone: unlike its channel it is suspended, and the link is lost."""
+    whole = expected.ports.get(channel)
+    if whole is not None and whole.protected is not None:
+        return t("it is a member of {channel}: {why}", channel=channel, why=whole.protected)
+    return t("it is a member of {channel}; bind or shut the channel instead", channel=channel)
+
+
 def _no_way_back(switch: str, change: PortChange, capabilities: frozenset[str]) -> Refusal | None:
-    """Refuse to change a mode that could not be given back: what a rollback cannot write must not be lost."""
+    """Refuse to change what could not be given back: what a rollback cannot write must not be lost."""
+    if "mode" in change.fields and change.before.mode is PortMode.ROUTED:
+        return Refusal(switch, change.port, t("it is a routed port; make it a switch port by hand, or leave it out"))
+    unknown = [name for name in _unknown(change) if name in capabilities]
+    if unknown:
+        why = t(
+            "what is set now could not be given back: {settings}; set it by hand, or leave the port out",
+            settings=listed([SETTING_WORDS[name] for name in unknown]),
+        )
+        return Refusal(switch, change.port, why)
     if "mode" not in change.fields:
         return None
-    if change.before.mode is PortMode.ROUTED:
-        return Refusal(switch, change.port, t("it is a routed port; make it a switch port by hand, or leave it out"))
     lost = [name for name in _OF_MODE if name not in capabilities and getattr(change.before, name) is not None]
     if not lost:
         return None
     return Refusal(
         switch,
         change.port,
-        t("its mode would change, and {settings} could not be given back", settings=", ".join(lost)),
+        t(
+            "its mode would change, and {settings} could not be given back",
+            settings=listed([SETTING_WORDS[name] for name in lost]),
+        ),
     )
+
+
+def _unknown(change: PortChange) -> Iterable[str]:
+    """Name the settings that a change would alter and that were read without being understood, or not at all."""
+    altered = set(change.fields) | ({"secure_macs"} if {"mode", "access_vlan"} & set(change.fields) else set())
+    # Some platforms keep no access VLAN with a trunk, and no trunk's VLANs with an access port: None is then none.
+    idle = {PortMode.TRUNK: _OF_MODE[:1], PortMode.ACCESS: _OF_MODE[1:]}.get(change.before.mode or PortMode.DYNAMIC, ())
+    return [name for name in SETTINGS if name in altered - set(idle) and getattr(change.before, name) is None]
 
 
 def _undeclared(expected: ExpectedSwitch, observed: ObservedSwitch) -> Iterable[Refusal]:

@@ -24,10 +24,10 @@ from agent.cli.main import make
 from controller.cli.base import common_options, speak
 from controller.cli.main import cli
 from drivers.dialects import PLATFORMS, all_dialects
-from policies.clauses.c71c import SETTING_WORDS
 from policies.clauses.notice import notice
 from policies.load import sample_site_toml
 from policies.platforms import platform_aliases, platforms
+from policies.settings import SETTING_WORDS
 
 ROOT = Path(__file__).resolve().parent.parent
 _PART = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -6,6 +6,6 @@ py=.venv/bin/python
 [ -n "${PORTSEAL_FIXTURES:-}" ] || echo "PORTSEAL_FIXTURES is not set: tests on recordings will be skipped. Next: set it to the folder with cli/ and snmprec/" >&2
 [ "$(id -u)" = 0 ] || echo "not root: the lab's tests will be skipped. Next: run make test as root" >&2
 status=0
-$py -m pytest tests/unit tests/replay -q -n 2 --dist loadfile "$@" || status=$?
+$py -m pytest tests/unit tests/replay -q -n 2 --dist worksteal "$@" || status=$?
 $py -m pytest tests/lab -q -p no:randomly "$@" || { code=$?; [ "$code" = 5 ] || status=$code; }
 exit $status

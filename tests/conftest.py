@@ -10,6 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+
+# A busy machine is slow: nothing is judged by time in a test.
+hypothesis_settings.register_profile("portseal", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("portseal")
+
 
 UNIT = Path(__file__).parent / "unit"
 

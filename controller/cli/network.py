@@ -46,7 +46,7 @@ def discover(
     from controller.network.reading import chosen as chosen_switches
     from controller.network.reading import read_switches
 
-    with site_context(chosen) as site:
+    with site_context(chosen, recovering=False) as site:
         read = read_switches if via == "ssh" else _over_snmp
         answers = read(site, chosen_switches(site, switches), worked(chosen, t("read")))
         show_observed(chosen, list(answers.results.values()), answers.errors)
@@ -133,7 +133,7 @@ def check(context: click.Context, switches: tuple[str, ...], everything: bool) -
     from controller.network.reading import read_switches
 
     chosen = settings(context)
-    with site_context(chosen) as site:
+    with site_context(chosen, recovering=False) as site:
         wanted = chosen_switches(site, switches)
         answers = read_switches(site, wanted, worked(chosen, t("read")))
         findings = findings_for(site, wanted, answers.results)
@@ -148,7 +148,7 @@ def _agree(chosen: Settings, plan_id: str, count: int, *, yes: bool) -> None:
         raise SafetyRefusal(
             t("nobody is here to agree to plan {plan}", plan=plan_id), next_step=t("add --yes in a script")
         )
-    if not click.confirm(chosen.text(question)):
+    if not click.confirm(chosen.text(question), err=True):
         raise SafetyRefusal(t("plan {plan} was not agreed to; nothing was done", plan=plan_id))
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from controller.cli.base import Settings
 from controller.cli.search import is_fresh
 from controller.cli.subjects import known_ports
-from controller.cli.words import LINKS, PORT_ROLES, age, difference, entry_json, listed, local_time
+from controller.cli.words import LINKS, PORT_ROLES, age, difference, entry_json, local_time
 from controller.context import Context
 from controller.ledger.entry import Entry
 from controller.ledger.query import Filter, entries
@@ -17,7 +17,6 @@ from controller.network.planning import expected_states
 from controller.network.reading import own_macs
 from controller.store.blocks import Block, blocks
 from controller.store.observations import observation
-from policies.clauses.c71c import SETTING_WORDS
 from policies.codec import stamp, to_plain
 from policies.model import (
     ExpectedPort,
@@ -31,8 +30,9 @@ from policies.model import (
 )
 from policies.names import port_key
 from policies.plan import able, plan_switch
+from policies.settings import SETTING_WORDS
 from policies.site import Switch
-from policies.texts import Text, t
+from policies.texts import Text, listed, t
 
 #: How many ledger entries are shown with a port or switch.
 RECENT = 5

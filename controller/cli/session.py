@@ -14,11 +14,29 @@ from policies.texts import Text, t
 
 @contextlib.contextmanager
 def site_context(chosen: Settings, *, recovering: bool = True) -> Iterator[Context]:
-    """Open the site of this run; with `recovering`, first finish or roll back what an interrupted apply left."""
+    """Open the site of this run; with `recovering`, first finish or roll back what an interrupted apply left.
+
+    Verbs that only read say that there is such an apply, and leave the switch alone.
+    """
     with open_context(chosen.site) as context:
         if recovering:
             _recover(chosen, context)
+        else:
+            _report(chosen, context)
         yield context
+
+
+def _report(chosen: Settings, context: Context) -> None:
+    from controller.store.jobs import unfinished
+
+    for job in unfinished(context.store):
+        chosen.note(
+            t(
+                "{switch}: an interrupted apply (job {job}) is open; 'portseal doctor' takes it up",
+                switch=job.switch,
+                job=job.id,
+            )
+        )
 
 
 def _recover(chosen: Settings, context: Context) -> None:

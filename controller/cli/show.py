@@ -12,7 +12,6 @@ from controller.network.planning import dialogue
 from controller.store.plans import Plan
 from drivers.dialects import dialect
 from drivers.observed_json import observed_to_json
-from policies.clauses.c71c import SETTING_WORDS
 from policies.errors import PortsealError
 from policies.model import (
     ChangeSet,
@@ -22,6 +21,7 @@ from policies.model import (
     PortChange,
     SwitchChanges,
 )
+from policies.settings import SETTING_WORDS
 from policies.texts import Text, t
 
 

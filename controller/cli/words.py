@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from controller.ledger.entry import Entry
-from policies.clauses.c71c import SETTING_WORDS
 from policies.model import DeviceRole, Oper, PortConfig, PortRole
 from policies.names import format_vlans
+from policies.settings import SETTING_WORDS
 from policies.texts import Text, t
 
 #: What the site says about a port, in words.
@@ -55,13 +55,6 @@ def _members(values: frozenset[object]) -> Text | str:
         return format_vlans(numbers)
     pairs = {(str(getattr(each, "mac", each)), getattr(each, "ip", None)) for each in values}
     return ", ".join(mac if ip is None else f"{mac}={ip}" for mac, ip in sorted(pairs, key=str))
-
-
-def listed(texts: Sequence[Text]) -> Text | str:
-    """Join sentences or words in the way of the reader's language."""
-    if len(texts) < 2:
-        return texts[0] if texts else ""
-    return t("{first}, {rest}", first=texts[0], rest=listed(texts[1:]))
 
 
 def difference(name: str, wanted: PortConfig, seen: PortConfig) -> Text:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 
 from controller.context import Context
+from controller.network.admission import as_planned, unprotected
 from controller.network.equipment import SwitchEquipment
 from controller.network.pool import Answers, on_each
 from controller.network.safeguard import JobSafeguard
 from controller.store.leases import hold
 from controller.store.observations import put_observation
-from controller.store.plans import Plan, PlanState, settle_plan
-from drivers.flow import Event, Flow, Listener, Outcome, State
-from policies.errors import NotFound, PortsealError
+from controller.store.plans import Plan, PlanState, reopen_plan, settle_plan
+from drivers.flow import Admission, Event, Flow, Listener, Outcome, State
+from policies.errors import NotFound, PortsealError, SafetyRefusal
 from policies.model import SwitchChanges
 from policies.site import Switch
 from policies.texts import t
@@ -40,19 +42,36 @@ def apply_plan(
     work = {changes.switch: changes for changes in plan.changes.switches if not changes.empty}
     switches = [_declared(context, name) for name in work]
     settle_plan(context.store, plan.id, PlanState.APPLIED)
-    return on_each(switches, lambda switch: _apply(context, switch, work[switch.name], plan.id, listener), finished)
+    answers = on_each(
+        switches,
+        lambda switch: _apply(
+            context, switch, _Work(work[switch.name], as_planned(context, switch), plan.id), listener
+        ),
+        finished,
+    )
+    if not answers.results and all(error.exit_code == SafetyRefusal.exit_code for error in answers.errors.values()):
+        reopen_plan(context.store, plan.id)  # refused everywhere before anything was touched
+    return answers
 
 
 def apply_changes(context: Context, switch: Switch, changes: SwitchChanges, kind: str, listener: Listener) -> Outcome:
     """Carry out changes that need no saved plan (port block and release); `kind` names the act in the ledger."""
-    return _apply(context, switch, changes, None, listener, kind)
+    return _apply(context, switch, _Work(changes, unprotected(context, switch), kind=kind), listener)
 
 
-def _apply(
-    context: Context, switch: Switch, changes: SwitchChanges, plan: str | None, listener: Listener, kind: str = "apply"
-) -> Outcome:
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What is to be done on one switch, what admits it, from which plan, and what the ledger calls it."""
+
+    changes: SwitchChanges
+    admit: Admission
+    plan: str | None = None
+    kind: str = "apply"
+
+
+def _apply(context: Context, switch: Switch, work: _Work, listener: Listener) -> Outcome:
     equipment = SwitchEquipment(context.site, switch, context.clock)
-    safeguard = JobSafeguard(context, plan)
+    safeguard = JobSafeguard(context, work.plan)
 
     def told(event: Event) -> None:
         safeguard.note(event)
@@ -60,9 +79,9 @@ def _apply(
 
     with (
         hold(context.store, switch.name, context.actor, LEASE),
-        context.ledger.act(kind, switch.name, _summary(changes, plan), context.actor) as act,
+        context.ledger.act(work.kind, switch.name, _summary(work), context.actor) as act,
     ):
-        outcome = Flow(equipment, safeguard, told).run(changes)
+        outcome = Flow(equipment, safeguard, told, work.admit).run(work.changes)
         if outcome.observed is not None:
             put_observation(context.store, outcome.observed)
         if outcome.state is State.DONE:
@@ -73,10 +92,11 @@ def _apply(
     return outcome
 
 
-def _summary(changes: SwitchChanges, plan: str | None) -> dict[str, object]:
+def _summary(work: _Work) -> dict[str, object]:
     """Say in the ledger what is about to change: ports with their settings, VLANs, and the snapshot's digest."""
+    changes = work.changes
     return {
-        "plan": plan,
+        "plan": work.plan,
         "snapshot": changes.digest,
         "ports": [
             {

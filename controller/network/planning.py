@@ -10,10 +10,12 @@ from controller.store import blocks, inventory
 from drivers.dialects import dialect
 from drivers.render import commands, fill, script
 from policies.comply import comply
-from policies.expected import expected
+from policies.errors import ConfigError
+from policies.expected import expected, stray_bindings
 from policies.model import ChangeSet, ExpectedSwitch, Finding, ObservedSwitch, SwitchChanges
 from policies.plan import plan
 from policies.site import Switch
+from policies.texts import t
 
 
 def expected_states(context: Context, switches: Sequence[Switch]) -> dict[str, ExpectedSwitch]:
@@ -30,8 +32,38 @@ def expected_states(context: Context, switches: Sequence[Switch]) -> dict[str, E
 
 
 def plan_for(context: Context, switches: Sequence[Switch], observed: Mapping[str, ObservedSwitch]) -> ChangeSet:
-    """Plan what would bring `switches` from what was read to what is expected."""
+    """Plan what would bring `switches` from what was read to what is expected.
+
+    Raises:
+        ConfigError: a binding is in force nowhere. The device may sit on a port that now looks unused, under a switch's
+            or a port's new name, and the plan would shut it.
+
+    """
+    _refuse_strays(context, switches)
     return plan(expected_states(context, switches), observed, own_macs())
+
+
+def _refuse_strays(context: Context, switches: Sequence[Switch]) -> None:
+    """Refuse when a binding names a switch that nobody declares, or a port of `switches` that cannot be bound."""
+    declared = {switch.name for switch in context.site.switches}
+    planned = {switch.name for switch in switches}
+    for stray in stray_bindings(context.site, inventory.bindings(context.store)):
+        if stray.binding.switch in declared - planned:
+            continue
+        device = stray.binding.device
+        raise ConfigError(
+            t(
+                "{device} is bound to {where}, and that is not in force: {why}",
+                device=device,
+                where=stray.where,
+                why=stray.why,
+            ),
+            where="site.toml",
+            next_step=t(
+                "correct the names in site.toml, or bind it anew with 'portseal bind {device} SWITCH PORT --move'",
+                device=device,
+            ),
+        )
 
 
 def findings_for(context: Context, switches: Sequence[Switch], observed: Mapping[str, ObservedSwitch]) -> list[Finding]:
@@ -41,6 +73,7 @@ def findings_for(context: Context, switches: Sequence[Switch], observed: Mapping
         expected_states(context, switches),
         observed,
         inventory.devices(context.store),
+        inventory.bindings(context.store),
         context.clock(),
     )
 

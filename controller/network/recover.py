@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from controller.context import Context
+from controller.network.admission import unprotected
 from controller.network.apply import LEASE
 from controller.network.equipment import SwitchEquipment
 from controller.network.safeguard import JobSafeguard
@@ -12,7 +13,7 @@ from controller.store.jobs import Job, JobState, adopt_job, end_job, unfinished
 from controller.store.leases import hold
 from controller.store.observations import put_observation
 from drivers.flow import Event, Flow, Outcome, State
-from policies.errors import PortsealError, StorageFailed
+from policies.errors import Busy, PortsealError, SafetyRefusal, StorageFailed
 from policies.texts import t
 
 
@@ -48,6 +49,12 @@ def recover_job(context: Context, job: Job, *, adopted: bool = False) -> Recover
     try:
         with hold(context.store, switch.name, context.actor, LEASE):
             outcome = _resume(context, SwitchEquipment(context.site, switch, context.clock), job)
+    except Busy as error:
+        return Recovered(job.id, job.switch, State.UNKNOWN, error)
+    except SafetyRefusal as error:
+        # Not ours to undo any more: the job ends as it stands, and the next plan starts from what is there.
+        end_job(context.store, job.id, JobState.UNKNOWN, str(error))
+        return Recovered(job.id, job.switch, State.UNKNOWN, error)
     except PortsealError as error:
         return Recovered(job.id, job.switch, State.UNKNOWN, error)
     return Recovered(job.id, job.switch, outcome.state, outcome.error)
@@ -57,7 +64,8 @@ def _resume(context: Context, equipment: SwitchEquipment, job: Job) -> Outcome:
     safeguard = JobSafeguard(context, job.plan, job.id)
     subject = job.switch
     with context.ledger.act("recover", subject, {"job": job.id, "plan": job.plan}, context.actor) as act:
-        outcome = Flow(equipment, safeguard, _quiet).resume(job.before, job.intended)
+        flow = Flow(equipment, safeguard, _quiet, unprotected(context, equipment.switch))
+        outcome = flow.resume(job.before, job.intended)
         if outcome.observed is not None:
             put_observation(context.store, outcome.observed)
         if outcome.state is State.UNKNOWN:

@@ -14,7 +14,7 @@ from controller.store.open import Row, Store
 from controller.store.process import Process
 from policies.changeset_json import dump_observed, dump_switch_changes, load_observed, load_switch_changes
 from policies.codec import moment_of, stamp
-from policies.errors import InputError, NotFound, StorageFailed
+from policies.errors import Busy, InputError, NotFound, StorageFailed
 from policies.model import ObservedSwitch, SwitchChanges
 from policies.texts import t
 
@@ -72,8 +72,22 @@ class Job:
 def begin_job(
     store: Store, before: ObservedSwitch, intended: SwitchChanges, *, actor: str, plan: str | None = None
 ) -> int:
-    """Write down what is about to be done, and give the job's number; it is on disk when this returns."""
+    """Write down what is about to be done, and give the job's number; it is on disk when this returns.
+
+    Raises:
+        Busy: another job on the switch is open; a second one would be undone together with it.
+
+    """
     with store.transaction() as connection:
+        found = connection.execute(
+            "SELECT id, started FROM job WHERE switch = ? AND state = 'running'", (intended.switch,)
+        ).fetchone()
+        if found is not None:
+            raise Busy(
+                t("an interrupted apply (job {job}, {at}) is still open on it", job=found["id"], at=found["started"]),
+                where=intended.switch,
+                next_step=t("run 'portseal doctor', which finishes it or says why it cannot"),
+            )
         cursor = connection.execute(
             """INSERT INTO job (plan, switch, state, actor, started, process, before, intended)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",

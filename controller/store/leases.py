@@ -29,13 +29,14 @@ class Lease:
 def acquire(store: Store, switch: str, owner: str, ttl: timedelta) -> Lease:
     """Take the switch for `ttl`, in one step; raises Busy that names who holds it and since when.
 
-    A lease whose process is gone, or whose time is over, is taken over.
+    A lease is taken over when its process is gone. Its time counts only for a process that cannot be seen from here (in
+    another container): clocks are set forward, and a slow switch takes as long as it takes.
     """
     now = store.clock()
     lease = Lease(switch, owner, secrets.token_hex(16), now, now + ttl)
     with store.transaction() as connection:
         row = connection.execute("SELECT * FROM lease WHERE switch = ?", (switch,)).fetchone()
-        if row is not None and row["expires"] > stamp(now) and not Process.parse(row["process"]).gone():
+        if row is not None and _held(Process.parse(row["process"]), row["expires"] > stamp(now)):
             raise _busy(row)
         connection.execute(
             "INSERT OR REPLACE INTO lease (switch, owner, token, process, acquired, expires) VALUES (?, ?, ?, ?, ?, ?)",
@@ -78,6 +79,10 @@ def holders(store: Store) -> tuple[Lease, ...]:
         for row in rows
         if not Process.parse(row["process"]).gone()
     )
+
+
+def _held(holder: Process, in_time: bool) -> bool:
+    return not holder.gone() and (in_time or holder.runs_here())
 
 
 def _busy(row: Row) -> Busy:

@@ -77,15 +77,13 @@ def plan(store: Store, plan_id: str) -> Plan:
 
 def latest_plan(store: Store) -> Plan | None:
     """Give the newest plan, if there is one."""
-    row = store.row("SELECT * FROM plan ORDER BY created DESC, rowid DESC LIMIT 1")
+    row = store.row("SELECT * FROM plan ORDER BY rowid DESC LIMIT 1")
     return None if row is None else _plan(row)
 
 
 def plans(store: Store, limit: int = 50) -> tuple[Plan, ...]:
     """Give the newest plans, newest first."""
-    return tuple(
-        _plan(row) for row in store.rows("SELECT * FROM plan ORDER BY created DESC, rowid DESC LIMIT ?", (limit,))
-    )
+    return tuple(_plan(row) for row in store.rows("SELECT * FROM plan ORDER BY rowid DESC LIMIT ?", (limit,)))
 
 
 def settle_plan(store: Store, plan_id: str, state: PlanState) -> None:
@@ -98,6 +96,11 @@ def settle_plan(store: Store, plan_id: str, state: PlanState) -> None:
             where=plan_id,
             next_step=t("make a new one with 'portseal plan'"),
         )
+
+
+def reopen_plan(store: Store, plan_id: str) -> None:
+    """Make an applied plan usable again: every switch refused it before anything was touched."""
+    store.execute("UPDATE plan SET state = 'saved' WHERE id = ? AND state = 'applied'", (plan_id,))
 
 
 def _plan(row: Row) -> Plan:

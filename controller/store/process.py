@@ -44,6 +44,10 @@ class Process:
         """Describe a process of this boot and namespace; one that does not run counts as gone."""
         return cls(pid, _start(pid) or 0, _boot(), _namespace())
 
+    def runs_here(self) -> bool:
+        """Tell whether this process surely runs, on this boot and in this namespace."""
+        return not self.gone() and self.boot == _boot() and self.namespace == _namespace()
+
     def gone(self) -> bool:
         """Tell whether this process surely does not run any more."""
         if self.pid == 0 or self.boot != _boot():

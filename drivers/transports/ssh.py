@@ -8,9 +8,11 @@ from __future__ import annotations
 import base64
 import codecs
 import contextlib
+import fcntl
 import hashlib
 import io
 import logging
+import os
 import socket
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,11 +86,21 @@ class _HostKeyPolicy(paramiko.MissingHostKeyPolicy):
 
 
 def _remember(known_hosts: Path, line: str) -> None:
-    """Keep the key, or do not log in: a first contact that leaves no trace would be one every time."""
+    """Keep the key, or do not log in: a first contact that leaves no trace would be one every time.
+
+    Under a lock, since several switches may be met at once; a last line that an editor left open is ended first.
+    """
     try:
         known_hosts.parent.mkdir(parents=True, exist_ok=True)
-        with known_hosts.open("a", encoding="ascii") as file:
-            file.write(line)
+        with known_hosts.open("ab+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # goes with the file's closing, or with the process
+            if size := file.seek(0, os.SEEK_END):
+                file.seek(size - 1)
+                line = line if file.read(1) == b"\n" else f"\n{line}"
+                file.seek(0)
+                if line.strip().encode("ascii") in file.read().splitlines():
+                    return
+            file.write(line.encode("ascii"))
     except OSError as error:
         raise StorageFailed(
             t("the switch's host key cannot be remembered: {reason}", reason=error.strerror or ""),

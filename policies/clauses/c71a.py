@@ -4,36 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from policies.clauses.sight import Sight
 from policies.model import (
     Device,
+    ExpectedPort,
     ExpectedSwitch,
     Finding,
     ObservedPort,
     ObservedSwitch,
     Oper,
-    PortConfig,
     PortMode,
     PortRole,
     Verdict,
 )
-from policies.site import Site
-from policies.texts import t
+from policies.site import Site, Switch
+from policies.texts import Text, t
+
+#: How many of a port's unknown MACs a sentence names: a flood brings a hundred thousand.
+_NAMED = 5
 
 
 def judge(
-    site: Site, expected: ExpectedSwitch, observed: ObservedSwitch, known: Mapping[str, Device]
+    site: Site, expected: ExpectedSwitch, observed: ObservedSwitch, known: Mapping[str, Device], sight: Sight
 ) -> Iterator[Finding]:
     """Judge from what the switch shows: foreign MACs in the face VLANs, VLANs on uplinks that may not be there.
 
-    `known` are the inventory's devices by MAC. Whether there is a way out through a router is not in this reading; that
+    `known` are the inventory's devices by MAC; `sight` are the readings of all switches, by which a MAC behind an
+    uplink is judged where it is at home. Whether there is a way out through a router is not in this reading; that
     part is left to a person and said so.
     """
     at = observed.read_at
-    face = {vlan.id for vlan in site.vlans if vlan.purpose == "face"}
+    face = sight.face
     failures = [
-        *_foreign(expected, observed, known, face),
-        *_undeclared(expected, observed, face),
-        *_uplinks(expected, observed),
+        *_foreign(expected, observed, known, sight),
+        *_undeclared(expected, observed, sight),
+        *_uplinks(site.switch(expected.switch), expected, observed),
     ]
     yield from failures
     if not face:
@@ -51,56 +56,91 @@ def judge(
 
 
 def _foreign(
-    expected: ExpectedSwitch, observed: ObservedSwitch, known: Mapping[str, Device], face: set[int]
+    expected: ExpectedSwitch, observed: ObservedSwitch, known: Mapping[str, Device], sight: Sight
 ) -> Iterator[Finding]:
     for name, port in observed.ports.items():
-        wanted = expected.ports.get(name)
-        if wanted is not None and wanted.role in (PortRole.UPLINK, PortRole.EXCEPTED):
-            continue
-        for mac in sorted(_macs(port, face) - set(known)):
-            text = t("the unknown MAC {mac} is on the face VLAN", mac=mac)
-            yield Finding("7.1a", f"{expected.switch}/{name}", Verdict.FAIL, text, observed.read_at)
+        macs = sight.on_face_vlan(port).difference(known)
+        verdict, where = Verdict.FAIL, None
+        if macs and sight.leads_on(expected.switch, port):
+            macs = {mac for mac in macs if not sight.judged_elsewhere(mac, expected.switch)}
+            where = t("behind this uplink, and on no other switch's port")
+            if sight.unread:
+                verdict, where = (
+                    Verdict.UNVERIFIED,
+                    t("behind this uplink, and {switch} was not read", switch=sight.unread[0]),
+                )
+        if macs:
+            text = _unknown(macs) if where is None else t("{what}: {where}", what=_unknown(macs), where=where)
+            yield Finding("7.1a", f"{expected.switch}/{name}", verdict, text, observed.read_at)
 
 
-def _macs(port: ObservedPort, face: set[int]) -> set[str]:
-    vlan = port.config.access_vlan
-    return {
-        entry.mac
-        for entry in port.learned
-        if entry.kind != "self" and (entry.vlan in face or (entry.vlan is None and vlan in face))
-    }
+def _unknown(macs: set[str]) -> Text:
+    if len(macs) == 1:
+        return t("the unknown MAC {mac} is on the face VLAN", mac=next(iter(macs)))
+    shown = ", ".join([*sorted(macs)[:_NAMED], *(["…"] if len(macs) > _NAMED else [])])
+    return t("{count} unknown MACs are on the face VLAN: {macs}", count=len(macs), macs=shown)
 
 
-def _undeclared(expected: ExpectedSwitch, observed: ObservedSwitch, face: set[int]) -> Iterator[Finding]:
+def _undeclared(expected: ExpectedSwitch, observed: ObservedSwitch, sight: Sight) -> Iterator[Finding]:
     for name, port in observed.ports.items():
-        if name not in expected.ports and port.oper is Oper.UP and _carried(port.config) & face:
+        if name in expected.ports or sight.leads_on(expected.switch, port):
+            continue
+        if port.oper is Oper.UP and _carried(port) & sight.face:
             text = t("an undeclared port is open on the face VLAN")
             yield Finding("7.1a", f"{expected.switch}/{name}", Verdict.FAIL, text, observed.read_at)
 
 
-def _carried(config: PortConfig) -> frozenset[int]:
+def _carried(port: ObservedPort) -> frozenset[int]:
     """Give the VLANs that a port may carry; one that negotiates, or whose mode is not known, may be either kind."""
-    access = frozenset() if config.access_vlan is None else frozenset({config.access_vlan})
+    config = port.config
+    access = frozenset(vlan for vlan in (config.access_vlan, port.voice_vlan) if vlan is not None)
     trunk = config.allowed_vlans or frozenset()
     if config.mode is PortMode.ROUTED:
         return frozenset()
     return {PortMode.ACCESS: access, PortMode.TRUNK: trunk}.get(config.mode or PortMode.DYNAMIC, access | trunk)
 
 
-def _uplinks(expected: ExpectedSwitch, observed: ObservedSwitch) -> Iterator[Finding]:
+def _uplinks(declared: Switch | None, expected: ExpectedSwitch, observed: ObservedSwitch) -> Iterator[Finding]:
     for name, wanted in expected.ports.items():
         seen = observed.ports.get(name)
-        if wanted.role is not PortRole.UPLINK or wanted.config.allowed_vlans is None or seen is None:
+        if wanted.role is not PortRole.UPLINK or seen is None or _management_only(declared, name):
             continue
-        allowed = seen.config.allowed_vlans
-        subject = f"{expected.switch}/{name}"
-        if allowed is None:
-            text = t("the VLANs that this uplink carries could not be read")
-            yield Finding("7.1a", subject, Verdict.UNVERIFIED, text, observed.read_at)
-        elif extra := allowed - wanted.config.allowed_vlans:
-            text = t("the uplink carries {count} VLANs that the site does not allow on it", count=len(extra))
-            yield Finding("7.1a", subject, Verdict.FAIL, text, observed.read_at)
-        elif missing := wanted.config.allowed_vlans - allowed:
-            shown = ", ".join(str(vlan) for vlan in sorted(missing))
-            text = t("the uplink does not carry VLAN {vlans}", vlans=shown)
-            yield Finding("7.1a", subject, Verdict.FAIL, text, observed.read_at)
+        for verdict, text in _uplink(wanted, seen):
+            yield Finding("7.1a", f"{expected.switch}/{name}", verdict, text, observed.read_at)
+
+
+def _management_only(declared: Switch | None, port: str) -> bool:
+    return declared is not None and declared.uplink(port) is None and port in declared.management_ports
+
+
+def _uplink(wanted: ExpectedPort, seen: ObservedPort) -> Iterator[tuple[Verdict, Text]]:
+    """Judge one declared uplink: a trunk, with the VLANs and the native VLAN that the site says."""
+    if wanted.config.allowed_vlans is None:
+        yield Verdict.UNVERIFIED, t("the site does not say which VLANs this uplink may carry")
+    elif seen.config.mode in (PortMode.ACCESS, PortMode.ROUTED) and not seen.trunking:
+        yield Verdict.FAIL, t("the site declares an uplink with VLANs, and the port is no trunk")
+        return
+    elif not seen.is_trunk:
+        yield Verdict.UNVERIFIED, t("it is not known whether this uplink is a trunk now")
+    else:
+        yield from _vlans(wanted.config.allowed_vlans, seen.config.allowed_vlans)
+    yield from _native(wanted.config.native_vlan, seen.config.native_vlan)
+
+
+def _vlans(wanted: frozenset[int], seen: frozenset[int] | None) -> Iterator[tuple[Verdict, Text]]:
+    if seen is None:
+        yield Verdict.UNVERIFIED, t("the VLANs that this uplink carries could not be read")
+    elif extra := seen - wanted:
+        yield Verdict.FAIL, t("the uplink carries {count} VLANs that the site does not allow on it", count=len(extra))
+    elif missing := wanted - seen:
+        shown = ", ".join(str(vlan) for vlan in sorted(missing))
+        yield Verdict.FAIL, t("the uplink does not carry VLAN {vlans}", vlans=shown)
+
+
+def _native(wanted: int | None, seen: int | None) -> Iterator[tuple[Verdict, Text]]:
+    if wanted is None or wanted == seen:
+        return
+    if seen is None:
+        yield Verdict.UNVERIFIED, t("the native VLAN of this uplink could not be read")
+    else:
+        yield Verdict.FAIL, t("its native VLAN is {seen} instead of {wanted}", seen=seen, wanted=wanted)

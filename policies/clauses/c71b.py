@@ -18,11 +18,13 @@ def judge(expected: ExpectedSwitch, observed: ObservedSwitch) -> Iterator[Findin
         subject = f"{expected.switch}/{name}"
         if seen is None:
             failures.append(Finding("7.1b", subject, Verdict.FAIL, t("the switch has no such port"), at))
-        else:
+        elif not _by_its_channel(expected, seen):
             failures.extend(_port(subject, wanted, seen, observed))
     undeclared = [name for name in observed.ports if name not in expected.ports]
     for name in undeclared:
         port = observed.ports[name]
+        if _by_its_channel(expected, port):
+            continue
         if port.oper is not Oper.DOWN or port.config.admin_up is not False:
             in_use = t("the port is in use, but the site does not declare it")
             text = t("the site does not declare the port, and it is not shut") if port.oper is Oper.DOWN else in_use
@@ -36,6 +38,12 @@ def judge(expected: ExpectedSwitch, observed: ObservedSwitch) -> Iterator[Findin
     verdict = Verdict.FAIL if failed else Verdict.UNVERIFIED if bad else Verdict.PASS
     text = t("{covered} of {total} ports are managed ({percent} %)", covered=covered, total=total, percent=percent)
     yield Finding("7.1b", expected.switch, verdict, text, at)
+
+
+def _by_its_channel(expected: ExpectedSwitch, port: ObservedPort) -> bool:
+    """Tell whether a port is managed as a member of a port-channel that is declared and in use."""
+    channel = expected.ports.get(port.channel)
+    return channel is not None and channel.role in (PortRole.UPLINK, PortRole.BOUND, PortRole.EXCEPTED)
 
 
 def _port(subject: str, wanted: ExpectedPort, seen: ObservedPort, observed: ObservedSwitch) -> Iterator[Finding]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
+from policies.clauses.sight import Sight
 from policies.model import (
     ExpectedPort,
     ExpectedSwitch,
@@ -16,45 +17,29 @@ from policies.model import (
     changed_fields,
 )
 from policies.plan import SETTINGS, able, unguarded
+from policies.settings import SETTING_WORDS
 from policies.texts import Text, t
 
 #: Without these a platform cannot bind a MAC at all; the rest of a binding is used where the switch can.
 ESSENTIAL = ("secure", "secure_macs")
 
-#: A setting in words, for people.
-SETTING_WORDS: Mapping[str, Text] = {
-    "mode": t("port mode"),
-    "access_vlan": t("VLAN"),
-    "native_vlan": t("native VLAN"),
-    "allowed_vlans": t("allowed VLANs"),
-    "secure": t("port security"),
-    "maximum": t("maximum of MACs"),
-    "violation": t("violation action"),
-    "sticky": t("sticky learning"),
-    "secure_macs": t("bound MACs"),
-    "ip_bindings": t("bound IPs"),
-    "source_guard": t("IP source guard"),
-    "admin_up": t("administrative state"),
-    "description": t("description"),
-    "vlans": t("VLAN list"),
-    "startup": t("startup configuration"),
-}
 
+def judge(expected: ExpectedSwitch, observed: ObservedSwitch, sight: Sight) -> Iterator[Finding]:
+    """Judge every bound port, the platform's missing capabilities, and startup = running.
 
-def judge(expected: ExpectedSwitch, observed: ObservedSwitch) -> Iterator[Finding]:
-    """Judge every bound port, the platform's missing capabilities, and startup = running."""
+    `sight` are the readings of all switches: a bound device that is seen on another one is not where it is bound.
+    """
     at = observed.read_at
     bound = [port for port in expected.ports.values() if port.role is PortRole.BOUND]
     yield from _capabilities(expected, observed, bound)
     lacking = [name for name in ESSENTIAL if name not in observed.capabilities]
-    where = _places(observed)
     for wanted in bound:
         seen = observed.ports.get(wanted.name)
         subject = f"{expected.switch}/{wanted.name}"
         if seen is None:
             yield Finding("7.1c", subject, Verdict.FAIL, t("the switch has no such port"), at)
             continue
-        wrong = list(_wrong(wanted, seen, observed, where))
+        wrong = list(_wrong(wanted, seen, observed, sight))
         if wrong:
             yield from (Finding("7.1c", subject, Verdict.FAIL, text, at) for text in wrong)
         elif lacking:
@@ -75,10 +60,8 @@ def _capabilities(expected: ExpectedSwitch, observed: ObservedSwitch, bound: lis
             yield Finding("7.1c", expected.switch, verdict, text, observed.read_at)
 
 
-def _wrong(
-    wanted: ExpectedPort, seen: ObservedPort, observed: ObservedSwitch, where: Mapping[str, set[str]]
-) -> Iterator[Text]:
-    differing = changed_fields(seen.config, able(wanted.config, observed))
+def _wrong(wanted: ExpectedPort, seen: ObservedPort, observed: ObservedSwitch, sight: Sight) -> Iterator[Text]:
+    differing = changed_fields(seen.config, able(wanted.config, observed, wanted.name))
     for name in differing:
         yield t("{setting} is not as the inventory demands", setting=SETTING_WORDS[name])
     if unguarded(wanted.config, observed):
@@ -86,24 +69,15 @@ def _wrong(
             "IP is not bound: the switch does not enforce source guard on VLAN {vlan}; on Cisco, enable DHCP snooping",
             vlan=wanted.config.access_vlan,
         )
+    elif wanted.config.source_guard is True and wanted.name in observed.trusted_ports:
+        yield t("IP is not bound: DHCP snooping trusts the port, so the switch does not enforce source guard on it")
+    if seen.voice_vlan is not None:
+        yield t("a voice VLAN {vlan} is open beside the binding", vlan=seen.voice_vlan)
     if seen.oper is Oper.BLOCKED:
         yield t("the switch has shut it ({cause})", cause=seen.blocked_cause or "?")
     for device in wanted.devices:
-        for other in sorted(where.get(device.mac, set()) - {wanted.name}):
-            yield t("{device} is seen on {port} instead", device=device.name, port=other)
-
-
-def _places(observed: ObservedSwitch) -> dict[str, set[str]]:
-    places: dict[str, set[str]] = {}
-    for name, port in observed.ports.items():
-        for entry in port.learned:
-            if entry.kind == "dynamic" and not _is_trunk(port):
-                places.setdefault(entry.mac, set()).add(name)
-    return places
-
-
-def _is_trunk(port: ObservedPort) -> bool:
-    return port.config.mode is not None and port.config.mode.value == "trunk"
+        for switch, port in sorted(sight.places(device.mac) - {(observed.switch, wanted.name)}):
+            yield t("{device} is seen on {port} instead", device=device.name, port=f"{switch}/{port}")
 
 
 def _startup(expected: ExpectedSwitch, observed: ObservedSwitch) -> Finding:

@@ -6,6 +6,7 @@ Rules and drivers make a :class:`Text`; only the edge (CLI, page, report) calls 
 from __future__ import annotations
 
 import gettext
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -50,3 +51,10 @@ def render(text: Text | str, language: str) -> str:
         return translated
     filled = {name: render(value, language) if isinstance(value, Text) else value for name, value in text.values}
     return translated.format(**filled)
+
+
+def listed(texts: Sequence[Text]) -> Text | str:
+    """Join sentences or words in the way of the reader's language."""
+    if len(texts) < 2:
+        return texts[0] if texts else ""
+    return t("{first}, {rest}", first=texts[0], rest=listed(texts[1:]))

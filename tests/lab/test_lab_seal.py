@@ -98,6 +98,7 @@ def test_a_bound_mac_with_another_ip_does_not_get_through(lab_site: Lab, site: P
 def test_the_sealed_site_passes_and_nothing_is_left_to_change(
     lab_site: Lab, site: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    assert lab_site.forgotten("rogue")
     assert answer(site, capsys, "plan")["changes"] == 0
     told = answer(site, capsys, "check")
     assert told["clauses"] == {"7.1a": "manual", "7.1b": "pass", "7.1c": "pass"}

@@ -25,6 +25,7 @@ from policies.model import (
     PortConfig,
     PortMode,
     SecureMac,
+    Violation,
 )
 
 SITE = """
@@ -141,7 +142,15 @@ class Cli:
 
 def reading(at: datetime | None = None) -> ObservedSwitch:
     """Give a reading of sw1: cam1 at its place, cam2 elsewhere, a foreign MAC, an uplink that has seen both."""
-    up = PortConfig(mode=PortMode.ACCESS, access_vlan=100, secure=False, admin_up=True, secure_macs=frozenset())
+    up = PortConfig(
+        mode=PortMode.ACCESS,
+        access_vlan=100,
+        secure=False,
+        maximum=1,
+        violation=Violation.RESTRICT,
+        admin_up=True,
+        secure_macs=frozenset(),
+    )
     ports = [
         ObservedPort(GIG + "1", up, Oper.UP, learned=frozenset({Learned("02:ca:00:00:00:01", 100)})),
         ObservedPort(GIG + "2", up, Oper.DOWN),

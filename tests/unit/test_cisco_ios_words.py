@@ -57,6 +57,21 @@ LINES_WITH_SECRETS = (
     " ppp chap password 0 PLAIN",
     "vtp password PLAIN",
     "ip ftp password 7 PLAIN",
+    " client 10.1.1.1 server-key 7 PLAIN",
+    " client 10.1.1.1 vrf Mgmt-vrf server-key PLAIN",
+    " server-key 0 PLAIN and PLAIN",
+    " security wpa psk set-key ascii 0 PLAIN",
+    " ip nhrp authentication PLAIN",
+    " vrrp 1 authentication PLAIN",
+    " glbp 1 authentication text PLAIN",
+    " vrrp 1 authentication md5 key-string 0 PLAIN timeout 30",
+    "snmp mib community-map PLAIN engineid 80000009030000",
+    "event manager environment _mail_pw PLAIN PLAIN",
+    "event manager environment Backup_Password PLAIN",
+    "enable password 0 PLAIN horse PLAIN",
+    "enable secret PLAIN PLAIN",
+    "username bob password 0 PLAIN PLAIN",
+    "tacacs-server key PLAIN PLAIN",
     " path scp://backup:PLAIN@10.0.0.1/conf",
 )
 LINES_WITHOUT_SECRETS = (
@@ -68,6 +83,12 @@ LINES_WITHOUT_SECRETS = (
     " switchport port-security mac-address 0011.2233.4455",
     "ip source binding 0011.2233.4455 vlan 10 10.1.10.7 interface GigabitEthernet1/0/1",
     " standby 1 authentication md5 key-chain uplinks",
+    " vrrp 1 authentication md5 key-chain uplinks",
+    " glbp 1 authentication md5 key-chain uplinks",
+    "crypto key pubkey-chain rsa",
+    "event manager environment _mail_server 10.0.0.25",
+    "security passwords min-length 10",
+    "ip nhrp network-id 1",
     "aaa authentication login default group tacacs+ local",
     " description http://10.0.0.1/camera",
 )
@@ -79,6 +100,14 @@ def test_a_secret_vanishes_and_the_rest_of_its_line_stays(line: str) -> None:
     assert "PLAIN" not in shown
     assert "<secret>" in shown
     assert shown.split()[0] == line.split(maxsplit=1)[0]
+
+
+def test_what_follows_a_secret_that_is_one_word_can_still_be_read() -> None:
+    shown = [
+        blank_secrets(WITH_SECRETS, line)
+        for line in ("snmp mib community-map PLAIN engineid 80", "crypto isakmp key PLAIN address 10.0.0.1")
+    ]
+    assert shown == ["snmp mib community-map <secret> engineid 80", "crypto isakmp key <secret> address 10.0.0.1"]
 
 
 @pytest.mark.parametrize("line", LINES_WITHOUT_SECRETS)
@@ -147,11 +176,16 @@ def test_other_lines_are_no_prompt(text: str) -> None:
         "% Incomplete command.",
         '% Ambiguous command:  "sh i"',
         "Command rejected: GigabitEthernet1/0/1 is a dynamic port.",
-        "Found duplicate mac-address 0011.2233.4455.",
     ],
 )
 def test_a_refusal_is_a_failure(answer: str) -> None:
     assert any(re.search(pattern, answer, re.MULTILINE) for pattern in CISCO.failure)
+
+
+@pytest.mark.parametrize("answer", ["Found duplicate mac-address 0011.2233.4455.", "%Failed to do it"])
+def test_some_answers_are_failures_of_configuration_only(answer: str) -> None:
+    assert any(re.search(pattern, answer, re.MULTILINE) for pattern in CISCO.failure_config)
+    assert not any(re.search(pattern, answer, re.MULTILINE) for pattern in CISCO.failure)
 
 
 @pytest.mark.parametrize(
@@ -166,4 +200,5 @@ def test_a_refusal_is_a_failure(answer: str) -> None:
     ],
 )
 def test_a_log_message_or_a_notice_is_no_failure(answer: str) -> None:
-    assert not any(re.search(pattern, answer, re.MULTILINE) for pattern in CISCO.failure)
+    markers = CISCO.failure + CISCO.failure_config
+    assert not any(re.search(pattern, answer, re.MULTILINE) for pattern in markers)

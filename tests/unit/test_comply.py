@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from policies.clauses.c71c import SETTING_WORDS
 from policies.comply import comply, verdict
 from policies.model import (
+    Binding,
     ExpectedPort,
     ExpectedSwitch,
     Finding,
@@ -25,7 +25,8 @@ from policies.model import (
     Verdict,
 )
 from policies.plan import SETTINGS
-from policies.site import Parameters
+from policies.settings import SETTING_WORDS
+from policies.site import Parameters, Uplink
 from policies.texts import t
 from tests.unit.switch_states import (
     CAM,
@@ -48,13 +49,19 @@ SHUT_SEEN = ObservedPort("Gi2", replace(FACTORY, mode=PortMode.ACCESS, access_vl
 UPLINK = ExpectedPort("Gi9", PortRole.UPLINK, PortConfig(allowed_vlans=frozenset({100, 7})), t("declared uplink"))
 
 
+#: The switch of the tests, and the inventory's bindings on it.
+SW1 = replace(SITE.switches[0], ports=("Gi1", "Gi2", "Gi3", "Gi9"), uplinks=(Uplink("Gi9", frozenset({100, 7})),))
+DEMO = replace(SITE, switches=(SW1,))
+BINDINGS = (Binding("cam1", "sw1", "Gi1", 100), Binding("cam2", "sw1", "Gi3", 100))
+
+
 def seen(*macs: str, port: str = "Gi1", config: PortConfig = SEALED, oper: Oper = Oper.UP) -> ObservedPort:
     return ObservedPort(port, config, oper, learned=frozenset(Learned(mac, 100) for mac in macs))
 
 
 def judged(wanted: ExpectedSwitch, switch: ObservedSwitch | None, clause: str, age: float = 60.0) -> list[Finding]:
     now = READ_AT + timedelta(seconds=age)
-    found = comply(SITE, {"sw1": wanted}, {} if switch is None else {"sw1": switch}, [CAM, CAM2], now)
+    found = comply(DEMO, {"sw1": wanted}, {} if switch is None else {"sw1": switch}, [CAM, CAM2], BINDINGS, now)
     assert {finding.clause for finding in found} == {"7.1a", "7.1b", "7.1c"}
     return [finding for finding in found if finding.clause == clause]
 
@@ -109,8 +116,8 @@ class TestEvidence:
         assert Verdict.FAIL in verdicts(judged(WANTED, bad, "7.1c", 1e7))
 
     def test_the_age_is_the_sites(self) -> None:
-        site = replace(SITE, parameters=Parameters(evidence_max_age_s=10))
-        found = comply(site, {"sw1": WANTED}, {"sw1": GOOD}, [CAM], READ_AT + timedelta(seconds=11))
+        site = replace(DEMO, parameters=Parameters(evidence_max_age_s=10))
+        found = comply(site, {"sw1": WANTED}, {"sw1": GOOD}, [CAM], BINDINGS, READ_AT + timedelta(seconds=11))
         assert Verdict.PASS not in verdicts(found)
 
 
@@ -131,9 +138,23 @@ class TestDedicatedNetwork:
         port = replace(seen(), learned=frozenset({entry}))
         assert Verdict.FAIL not in verdicts(judged(WANTED, observed(port, SHUT_SEEN), "7.1a"))
 
-    def test_what_is_behind_a_declared_uplink_is_another_switches_business(self) -> None:
-        wanted = expected(bound("Gi1", CAM), replace(UPLINK, config=PortConfig()))
-        assert Verdict.FAIL not in verdicts(judged(wanted, observed(seen(CAM.mac), seen(ROGUE, port="Gi9")), "7.1a"))
+    def test_the_unknown_macs_of_a_port_are_one_finding_however_many(self) -> None:
+        macs = [f"02:ba:d0:00:00:{number:02x}" for number in range(7)]
+        found = at(judged(WANTED, observed(seen(CAM.mac, *macs), SHUT_SEEN), "7.1a"), "sw1/Gi1")
+        said = f"7 unknown MACs are on the face VLAN: {', '.join(macs[:5])}, …"
+        assert found == [(Verdict.FAIL, said)]
+
+    def test_an_exception_from_binding_is_none_from_the_dedicated_network(self) -> None:
+        excepted = ExpectedPort("Gi2", PortRole.EXCEPTED, PortConfig(), t("excepted"))
+        found = judged(expected(bound("Gi1", CAM), excepted), observed(seen(CAM.mac), seen(ROGUE, port="Gi2")), "7.1a")
+        assert at(found, "sw1/Gi2") == [(Verdict.FAIL, f"the unknown MAC {ROGUE} is on the face VLAN")]
+
+    @pytest.mark.parametrize("config", [PortConfig(access_vlan=7), PortConfig(access_vlan=7, mode=PortMode.ACCESS)])
+    def test_a_voice_vlan_counts_as_one_of_the_ports(self, config: PortConfig) -> None:
+        told = {"learned": frozenset({Learned(ROGUE, None)}), "voice_vlan": 100}
+        stranger = ObservedPort("Gi7", config, Oper.UP, **told)  # type: ignore[arg-type]
+        found = at(judged(WANTED, observed(seen(CAM.mac), SHUT_SEEN, stranger), "7.1a"), "sw1/Gi7")
+        assert [each for each, _ in found] == [Verdict.FAIL, Verdict.FAIL]
 
     @pytest.mark.parametrize(
         ("config", "leaks"),
@@ -168,8 +189,52 @@ class TestDedicatedNetwork:
         found = at(judged(expected(bound("Gi1", CAM), UPLINK), observed(seen(CAM.mac), port), "7.1a"), "sw1/Gi9")
         assert [each for each, _ in found] == ([expects] if expects else [])
 
+    @pytest.mark.parametrize(
+        ("config", "trunking", "expects"),
+        [
+            ({"mode": PortMode.ACCESS, "access_vlan": 100}, None, [Verdict.FAIL]),
+            ({"mode": PortMode.ROUTED}, None, [Verdict.FAIL]),
+            ({"mode": PortMode.DYNAMIC}, False, [Verdict.UNVERIFIED]),
+            ({"mode": PortMode.DYNAMIC}, True, []),
+            ({"mode": None}, None, [Verdict.UNVERIFIED]),
+        ],
+        ids=["access", "routed", "negotiates, no trunk", "negotiated a trunk", "not read"],
+    )
+    def test_an_uplink_with_vlans_is_a_trunk(
+        self, config: dict[str, object], trunking: bool | None, expects: list[Verdict]
+    ) -> None:
+        settings = replace(FACTORY, allowed_vlans=frozenset({100, 7}), **config)  # type: ignore[arg-type]
+        port = ObservedPort("Gi9", settings, Oper.UP, trunking=trunking)
+        found = at(judged(expected(bound("Gi1", CAM), UPLINK), observed(seen(CAM.mac), port), "7.1a"), "sw1/Gi9")
+        assert [each for each, _ in found] == expects
+
+    @pytest.mark.parametrize(("native", "expects"), [(999, []), (100, [Verdict.FAIL]), (None, [Verdict.UNVERIFIED])])
+    def test_an_uplink_has_the_declared_native_vlan(self, native: int | None, expects: list[Verdict]) -> None:
+        wanted = replace(UPLINK, config=replace(UPLINK.config, native_vlan=999))
+        config = replace(FACTORY, mode=PortMode.TRUNK, allowed_vlans=frozenset({100, 7}), native_vlan=native)
+        switch = observed(seen(CAM.mac), ObservedPort("Gi9", config, Oper.UP))
+        found = at(judged(expected(bound("Gi1", CAM), wanted), switch, "7.1a"), "sw1/Gi9")
+        assert [each for each, _ in found] == expects
+
+    def test_an_uplink_of_which_the_site_says_no_vlans_proves_nothing(self) -> None:
+        wanted = expected(bound("Gi1", CAM), replace(UPLINK, config=PortConfig()))
+        found = judged(wanted, observed(seen(CAM.mac), ObservedPort("Gi9", FACTORY, Oper.UP)), "7.1a")
+        assert at(found, "sw1/Gi9") == [(Verdict.UNVERIFIED, "the site does not say which VLANs this uplink may carry")]
+        assert Verdict.PASS not in verdicts(found)
+
+    def test_a_member_of_a_declared_uplinks_channel_is_no_stranger(self) -> None:
+        trunk = replace(FACTORY, mode=PortMode.TRUNK, allowed_vlans=frozenset({100, 7}))
+        channel = replace(UPLINK, name="Port-channel1")
+        switch = observed(
+            seen(CAM.mac),
+            ObservedPort("Port-channel1", trunk, Oper.UP),
+            ObservedPort("Gi8", trunk, Oper.UP, channel="Port-channel1"),
+        )
+        for clause in ("7.1a", "7.1b"):
+            assert not at(judged(expected(bound("Gi1", CAM), channel), switch, clause), "sw1/Gi8")
+
     def test_a_site_without_a_face_vlan_fails(self) -> None:
-        found = comply(replace(SITE, vlans=()), {"sw1": WANTED}, {"sw1": GOOD}, [CAM], READ_AT)
+        found = comply(replace(DEMO, vlans=()), {"sw1": WANTED}, {"sw1": GOOD}, [CAM], BINDINGS, READ_AT)
         assert Verdict.FAIL in {finding.verdict for finding in found if finding.clause == "7.1a"}
 
 
@@ -251,7 +316,7 @@ class TestBinding:
             {"source_guard": False},
             {"admin_up": False},
         ],
-        ids=str,
+        ids=lambda wrong: str(wrong) if len(str(wrong)) < 60 else next(iter(wrong)),
     )
     def test_any_difference_from_the_inventory_fails_and_is_named(self, wrong: dict[str, object]) -> None:
         port = seen(CAM.mac, config=replace(SEALED, **wrong))  # type: ignore[arg-type]
@@ -279,6 +344,11 @@ class TestBinding:
         trunk = seen(CAM.mac, port="Gi9", config=replace(FACTORY, mode=PortMode.TRUNK))
         found = at(judged(WANTED, observed(seen(), SHUT_SEEN, trunk), "7.1c"), "sw1/Gi1")
         assert [each for each, _ in found] == [Verdict.PASS]
+
+    def test_a_voice_vlan_beside_the_binding_fails(self) -> None:
+        port = replace(seen(CAM.mac), voice_vlan=200)
+        found = at(judged(WANTED, observed(port, SHUT_SEEN), "7.1c"), "sw1/Gi1")
+        assert found == [(Verdict.FAIL, "a voice VLAN 200 is open beside the binding")]
 
     def test_a_bound_port_that_the_switch_does_not_have_fails(self) -> None:
         assert at(judged(WANTED, observed(SHUT_SEEN), "7.1c"), "sw1/Gi1")[0][0] is Verdict.FAIL

@@ -105,7 +105,7 @@ def rollback_does_not_hold(run: Run) -> None:
     run.switch.before_line = lambda line: (
         not line.startswith("no switchport port-security violation") and line != "ip verify source"
     )
-    run.unknown(run.run(), "source_guard", "rollback failed too", "violation")
+    run.unknown(run.run(), "IP source guard", "rollback failed too", "violation action")
 
 
 WALKS: dict[Step, Callable[[Run], None]] = {

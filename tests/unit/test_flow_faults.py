@@ -98,7 +98,7 @@ class TestSomebodyElse:
 
         run, outcome = self.run(meddle)
         assert outcome.state is State.ROLLED_BACK
-        assert "Gi1 admin_up" in str(outcome.error)
+        assert "Gi1 administrative state" in str(outcome.error)
         assert run.switch.ports["Gi1"] == replace(FACTORY, admin_up=False)
         assert run.switch.ports["Gi2"] == FACTORY
 

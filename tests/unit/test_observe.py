@@ -267,6 +267,29 @@ def test_a_trunk_has_its_vlans() -> None:
     assert seen("Port-channel1").config.allowed_vlans == ALL_VLANS
 
 
+def test_a_member_names_its_port_channel_and_others_name_none() -> None:
+    assert {name: port.channel for name, port in look().ports.items() if port.channel} == {
+        "GigabitEthernet1/0/24": "Port-channel1"
+    }
+
+
+@pytest.mark.parametrize(("name", "trunking"), [("24", True), ("5", False), ("4", False)])
+def test_what_works_as_a_trunk_now_is_told_whatever_is_configured(name: str, trunking: bool) -> None:
+    negotiated = ANSWERS["show running-config"].replace(" switchport mode trunk\n channel", " channel")
+    port = seen("GigabitEthernet1/0/" + name, {**ANSWERS, "show running-config": negotiated})
+    assert (port.trunking, port.is_trunk) == (trunking, trunking)
+    silent = {command: answer for command, answer in ANSWERS.items() if command != "show interfaces status"}
+    assert seen("GigabitEthernet1/0/" + name, silent).trunking is None
+
+
+def test_a_voice_vlan_is_told_beside_the_settings() -> None:
+    line = " switchport access vlan 10\n"
+    config = ANSWERS["show running-config"].replace(line, line + " switchport voice vlan 200\n")
+    answers = {**ANSWERS, "show running-config": config}
+    assert seen("GigabitEthernet1/0/1", answers).voice_vlan == 200
+    assert seen("GigabitEthernet1/0/1").voice_vlan is None
+
+
 def test_a_neighbour_is_kept_where_it_is_seen_and_makes_no_port() -> None:
     assert seen("GigabitEthernet1/0/24").neighbours == (Neighbour("core-01", "Gi0/1", "94:f1:28:79:55:55", "B"),)
     assert "GigabitEthernet9/0/9" not in look().ports

@@ -157,7 +157,7 @@ def test_a_port_of_the_running_config_has_every_setting() -> None:
             {"mac": "00:11:22:33:44:55", "kind": "sticky"},
             {"mac": "00:11:22:33:44:66"},
         ],
-        "source_guard": True,
+        "source_guard": "ip verify source port-security",
         "admin_up": True,
     }
 
@@ -191,7 +191,8 @@ def test_trunk_lines_that_ios_wraps_with_add_are_one_set() -> None:
 def test_modes_of_the_running_config() -> None:
     modes = {row["port"]: row["mode"] for row in rows("show running-config", RUNNING)}
     assert modes["GigabitEthernet1/0/4"] == "routed"
-    assert modes["GigabitEthernet1/0/5"] == "dynamic"
+    assert modes["GigabitEthernet1/0/3"] == "dynamic"
+    assert modes["GigabitEthernet1/0/5"] == "dynamic desirable"
     assert modes["Port-channel1"] == "trunk"
 
 
@@ -341,6 +342,22 @@ def test_a_neighbours_description_cannot_break_the_reading_or_name_another_port(
     )
     [row] = rows("show lldp neighbors detail", rogue)
     assert (row["port"], row["system"], row["chassis_mac"]) == ("GigabitEthernet1/0/7", "rogue", "00:11:22:33:44:55")
+
+
+def test_a_neighbours_description_cannot_forge_another_neighbour() -> None:
+    rule = "-" * 48
+    rogue = (
+        f"{rule}\nLocal Intf: Gi1/0/7\nChassis id: 0011.2233.4455\nPort id: 1\nSystem Name: rogue\n\n"
+        f"System Description:\nx\nTime remaining: 9 seconds\n{rule}\nChassis id: core\nSystem Name: core\n"
+        f"{rule}\nLocal Intf service instance: -\nLocal Intf: Gi1/0/48\nEnabled Capabilities: B,R\n\n"
+        f"Time remaining: 100 seconds\n\n{rule}\nLocal Intf: Gi1/0/8\nSystem Name: next\n\n"
+        "Total entries displayed: 2\n"
+    )
+    found = rows("show lldp neighbors detail", rogue)
+    assert [(row["port"], row["system"]) for row in found if "port" in row] == [
+        ("GigabitEthernet1/0/7", "rogue"),
+        ("GigabitEthernet1/0/8", "next"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -126,11 +126,6 @@ class TestTheSmallestChange:
         assert change.after.secure_macs == frozenset({SecureMac(CAM.mac, 100)})
         assert change.after.access_vlan == 100
 
-    def test_an_unknown_setting_is_written(self) -> None:
-        change = only(ObservedPort("Gi1", replace(SEALED, violation=None)))
-        assert change is not None
-        assert change.after == PortConfig(violation=Violation.RESTRICT)
-
     def test_what_the_platform_cannot_do_falls_away(self) -> None:
         capable = CAPABLE - {"violation", "ip_bindings", "source_guard"}
         change = only(ObservedPort("Gi1", FACTORY), capabilities=capable)
@@ -236,12 +231,65 @@ class TestRefusals:
     def test_a_routed_port_is_refused_since_its_address_would_be_lost(self) -> None:
         assert "routed" in refused(ObservedPort("Gi1", replace(FACTORY, mode=PortMode.ROUTED)))[0]
 
+    @pytest.mark.parametrize(
+        ("setting", "word"),
+        [
+            ("violation", "violation action"),
+            ("mode", "port mode"),
+            ("source_guard", "IP source guard"),
+            ("secure_macs", "bound MACs"),
+        ],
+    )
+    def test_a_setting_that_was_not_understood_is_not_overwritten(self, setting: str, word: str) -> None:
+        unknown: dict[str, object] = {setting: None}
+        reason, question = refused(ObservedPort("Gi1", replace(SEALED, **unknown)))  # type: ignore[arg-type]
+        assert word in reason
+        assert not question
+
+    def test_a_setting_that_was_not_understood_is_left_alone_where_nothing_demands_another(self) -> None:
+        shut = ExpectedPort("Gi1", PortRole.SHUT, PortConfig(admin_up=False), t("unused"))
+        change = only(ObservedPort("Gi1", replace(SEALED, violation=None, mode=None)), shut)
+        assert change is not None
+        assert change.fields == ("admin_up",)
+
+    def test_macs_that_were_not_understood_keep_the_port_in_its_vlan(self) -> None:
+        moved = ExpectedPort("Gi1", PortRole.SHUT, PortConfig(access_vlan=999), t("unused"))
+        assert "bound MACs" in refused(ObservedPort("Gi1", replace(SEALED, secure_macs=None)), moved)[0]
+
+    def test_a_trunk_without_an_access_vlan_is_known_well_enough(self) -> None:
+        trunk = replace(FACTORY, mode=PortMode.TRUNK, access_vlan=None)
+        change = only(ObservedPort("Gi1", trunk), replace(bound("Gi1", CAM), edge=True))
+        assert change is not None
+
     def test_a_mode_is_not_changed_when_what_is_lost_with_it_cannot_be_written_back(self) -> None:
         trunk = replace(FACTORY, mode=PortMode.TRUNK, native_vlan=7)
         wanted = replace(bound("Gi1", CAM), edge=True)
         reason, question = refused(ObservedPort("Gi1", trunk), wanted, capabilities=CAPABLE - {"native_vlan"})
-        assert "native_vlan" in reason
+        assert "native VLAN" in reason
         assert not question
+
+
+class TestMembersOfAPortChannel:
+    MEMBER = ObservedPort("Gi1", FACTORY, channel="Port-channel1")
+
+    def test_a_member_is_refused_and_the_channel_is_named(self) -> None:
+        reason, question = refused(self.MEMBER)
+        assert reason == "it is a member of Port-channel1; bind or shut the channel instead"
+        assert not question
+
+    @pytest.mark.parametrize("edge", [True, False])
+    def test_it_is_never_shut_as_unused_either(self, edge: bool) -> None:
+        unused = ExpectedPort("Gi1", PortRole.SHUT, PortConfig(admin_up=False), t("unused"), edge=edge)
+        assert "Port-channel1" in refused(self.MEMBER, unused)[0]
+
+    def test_a_member_of_a_declared_uplink_is_protected_with_it(self) -> None:
+        uplink = ExpectedPort(
+            "Port-channel1", PortRole.UPLINK, PortConfig(), t("uplink"), protected=t("it is a declared uplink")
+        )
+        whole = ObservedPort("Port-channel1", replace(FACTORY, mode=PortMode.TRUNK))
+        changes, refusals = plan_switch(expected(bound("Gi1", CAM), uplink), observed(self.MEMBER, whole))
+        assert changes.ports == ()
+        assert [str(each.reason) for each in refusals] == ["it is a member of Port-channel1: it is a declared uplink"]
 
 
 class TestTheQuestionOfTheUplink:
@@ -251,10 +299,11 @@ class TestTheQuestionOfTheUplink:
         "port",
         [
             ObservedPort("Gi1", replace(FACTORY, mode=PortMode.TRUNK)),
+            ObservedPort("Gi1", FACTORY, trunking=True),
             ObservedPort("Gi1", FACTORY, neighbours=(BRIDGE,)),
             ObservedPort("Gi1", FACTORY, learned=learned(CAM.mac, ROGUE)),
         ],
-        ids=["trunk", "LLDP", "two MACs"],
+        ids=["trunk", "negotiated trunk", "LLDP", "two MACs"],
     )
     def test_what_looks_like_an_uplink_is_asked_about_before_a_first_binding_only(self, port: ObservedPort) -> None:
         reason, question = refused(port)

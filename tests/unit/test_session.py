@@ -212,6 +212,23 @@ class TestRefusal:
         )
         assert said in answer(("show running-config", text, "sw1#"), command="show running-config")
 
+    @pytest.mark.parametrize(
+        "said",
+        [
+            "Chassis id: has reached maximum limit",
+            "% Invalid input detected at '^' marker.",
+            "Command rejected: not I",
+            "% Failed",
+            "Found duplicate mac-address x",
+        ],
+    )
+    @pytest.mark.parametrize("place", [2, 3, -1, -2])
+    def test_what_a_neighbour_calls_itself_is_no_refusal(self, said: str, place: int) -> None:
+        lines = ["-" * 48, "Local Intf: Gi1/0/3", "Port id: 1", "System Name: x", "Time remaining: 1", "Total: 1"]
+        lines[place] = said
+        command = "show lldp neighbors detail"
+        assert said in answer((command, "\r\n".join([*lines, ""]), "sw1#"), command=command)
+
     def test_log_messages_of_failures_are_no_refusal(self) -> None:
         text = "%SEC_LOGIN-4-LOGIN_FAILED: Login failed [user: x]\r\n%PM-4-ERR_DISABLE: psecure error detected\r\n"
         assert answer(("show vlan brief", text, "sw1#")) == ""
@@ -301,8 +318,10 @@ class TestShell:
         with pytest.raises(CommandRejected), session(OVS, self.recording(("ovs-vsctl x", said))) as opened:
             opened.read("ovs-vsctl x")
 
-    def test_the_last_of_several_commands_may_complain_too(self) -> None:
-        said = "".join(f"flow {number}\r\n" for number in range(20)) + "ovs-vsctl: database connection failed\r\n"
+    @pytest.mark.parametrize("more", ["", "port 1\r\n" * 20], ids=["the last", "one in the middle"])
+    def test_each_of_several_commands_may_complain(self, more: str) -> None:
+        flows = "".join(f"flow {number}\r\n" for number in range(20))
+        said = f"{flows}ovs-vsctl: database connection failed\r\n{more}"
         with pytest.raises(CommandRejected), session(OVS, self.recording(("a; b", said))) as opened:
             opened.read("a; b")
 

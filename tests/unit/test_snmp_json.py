@@ -31,6 +31,7 @@ FULL = ObservedPort(
     ),
     Oper.BLOCKED, "psecure-violation", frozenset({Learned(MAC, 10, "secure")}),
     (Neighbour("cam", "eth0", "aa", "station"),), 3, "02:00:00:00:00:01", 102,
+    "Port-channel1", 200, True,
 )  # fmt: skip
 
 
@@ -53,6 +54,9 @@ def test_every_fact_has_its_key_and_lists_are_sorted() -> None:
         "access_vlan": None,
         "native_vlan": 1,
         "allowed_vlans": "3,20",
+        "voice_vlan": 200,
+        "trunking": True,
+        "channel": "Port-channel1",
         "secure": True,
         "maximum": 2,
         "violation": "restrict",

@@ -35,15 +35,15 @@ interface GigabitEthernet1/0/1
  switchport port-security violation restrict
  switchport port-security
  ip verify source
-!
+{trust}!
 ip source binding 02CA.0000.0001 vlan 100 198.18.100.1 interface GigabitEthernet1/0/1
 !
 end
 """
 
 
-def read(snooping: str) -> ObservedSwitch:
-    text = RUNNING.format(snooping=snooping)
+def read(snooping: str, trust: str = "") -> ObservedSwitch:
+    text = RUNNING.format(snooping=snooping, trust=trust)
     answers = [
         (each, parse(each, text))
         for each in dialect("cisco_ios").reads
@@ -66,10 +66,27 @@ def read(snooping: str) -> ObservedSwitch:
 def test_source_guard_counts_only_where_the_switch_enforces_it(snooping: str, enforced: bool) -> None:
     seen = read(snooping)
     assert seen.ports[PORT].config.source_guard is enforced
-    wanted = expected(SITE, SWITCH, {"cam1": CAMERA}, [Binding("cam1", "sw", PORT, 100)], date(2026, 1, 1))
+    bindings = [Binding("cam1", "sw", PORT, 100)]
+    wanted = expected(SITE, SWITCH, {"cam1": CAMERA}, bindings, date(2026, 1, 1))
     changes, _ = plan_switch(wanted, seen)
     assert not any({"source_guard", "ip_bindings"} & set(change.fields) for change in changes.ports)
-    findings = comply(SITE, {"sw": wanted}, {"sw": seen}, [CAMERA], NOW)
+    findings = comply(SITE, {"sw": wanted}, {"sw": seen}, [CAMERA], bindings, NOW)
     told = [each for each in findings if "IP is not bound" in str(each.text)]
     assert bool(told) is not enforced
     assert all(each.verdict is Verdict.FAIL for each in told)
+
+
+@pytest.mark.clause("7.1c")
+def test_source_guard_does_nothing_on_a_port_that_dhcp_snooping_trusts() -> None:
+    seen = read("ip dhcp snooping vlan 100\nip dhcp snooping\n", " ip dhcp snooping trust\n")
+    assert seen.ports[PORT].config.source_guard is False
+    assert seen.trusted_ports == frozenset({PORT})
+    bindings = [Binding("cam1", "sw", PORT, 100)]
+    wanted = expected(SITE, SWITCH, {"cam1": CAMERA}, bindings, date(2026, 1, 1))
+    changes, refusals = plan_switch(wanted, seen)
+    assert not any({"source_guard", "ip_bindings"} & set(change.fields) for change in changes.ports)
+    assert refusals == []
+    findings = comply(SITE, {"sw": wanted}, {"sw": seen}, [CAMERA], bindings, NOW)
+    [told] = [each for each in findings if "IP is not bound" in str(each.text)]
+    assert told.verdict is Verdict.FAIL
+    assert "trusts the port" in str(told.text)

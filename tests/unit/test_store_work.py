@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -148,13 +149,21 @@ def test_a_job_ends_once(store: Store) -> None:
 def test_jobs_of_dead_processes_are_unfinished_and_one_recoverer_gets_them(store: Store, killed: Process) -> None:
     mine = jobs.begin_job(store, BEFORE, INTENDED, actor="admin")
     assert jobs.unfinished(store) == ()
-    orphan = jobs.begin_job(store, BEFORE, INTENDED, actor="admin")
+    orphan = jobs.begin_job(store, BEFORE, replace(INTENDED, switch="sw2"), actor="admin")
     store.execute("UPDATE job SET process = ? WHERE id = ?", (str(killed), orphan))
     assert [job.id for job in jobs.unfinished(store)] == [orphan]
     assert jobs.adopt_job(store, orphan)
     assert not jobs.adopt_job(store, orphan)
     assert not jobs.adopt_job(store, mine)
     assert jobs.unfinished(store) == ()
+
+
+def test_a_switch_has_one_open_job_at_a_time(store: Store) -> None:
+    first = jobs.begin_job(store, BEFORE, INTENDED, actor="admin")
+    with pytest.raises(Busy, match=rf"sw1: an interrupted apply \(job {first}, .*portseal doctor"):
+        jobs.begin_job(store, BEFORE, INTENDED, actor="admin")
+    jobs.end_job(store, first, jobs.JobState.DONE)
+    assert jobs.begin_job(store, BEFORE, INTENDED, actor="admin") > first
 
 
 def test_a_journal_that_cannot_be_read_names_switch_and_job(store: Store) -> None:
@@ -186,8 +195,17 @@ def test_a_lease_of_a_dead_process_is_taken_over(store: Store, killed: Process) 
     assert leases.acquire(store, "sw1", "next", timedelta(minutes=5)).owner == "next"
 
 
-def test_a_lease_that_ran_out_is_lost_and_its_holder_learns_it(store: Store, clock: Clock) -> None:
+def test_a_living_holder_keeps_its_lease_whatever_the_clock_says(store: Store, clock: Clock) -> None:
+    leases.acquire(store, "sw1", "slow", timedelta(minutes=5))
+    clock.now += timedelta(days=1)
+    with pytest.raises(Busy, match="slow"):
+        leases.acquire(store, "sw1", "quick", timedelta(minutes=5))
+
+
+def test_the_lease_of_a_process_out_of_sight_runs_out_and_its_holder_learns_it(store: Store, clock: Clock) -> None:
     old = leases.acquire(store, "sw1", "slow", timedelta(minutes=5))
+    elsewhere = replace(Process.current(), namespace="another container")
+    store.execute("UPDATE lease SET process = ?", (str(elsewhere),))
     clock.now += timedelta(minutes=4)
     old = leases.renew(store, old, timedelta(minutes=5))
     clock.now += timedelta(minutes=4)

@@ -26,6 +26,7 @@ CHINESE = re.compile(r"[\u4e00-\u9fff]")
 #: Texts that are the same in both languages: commands, abbreviations, signs.
 SAME = frozenset(
     {
+        "VLAN {vlan}",
         "  + VLAN {vlan} ({name})",
         "  - VLAN {vlan}",
         "  LLDP: {system} {port}",

@@ -27,7 +27,9 @@ DIALECT = Dialect(
     pager=r" ?--More-- ?$",
     failure=(
         r"^% ?(?:Invalid input|Incomplete command|Ambiguous command|Unrecognized command|Unknown|Bad|Error)[^\n]*",
-        r"^Command rejected[^\n]*",
+        r"^(?:Command (?:rejected|authorization failed)|% ?Authorization failed)[^\n]*",
+    ),
+    failure_config=(
         r"^[^\n]*(?:Found duplicate mac-address|has reached maximum limit)[^\n]*",
         r"^%(?!.*(?:-\d-|Access VLAN does not exist))[^\n]*(?:[Ff]ail|reject|not allowed|denied|exceed)[^\n]*",
     ),
@@ -37,6 +39,8 @@ DIALECT = Dialect(
                 PortMode.ACCESS: ("switchport mode access",),
                 PortMode.TRUNK: ("switchport mode trunk",),
                 PortMode.DYNAMIC: ("no switchport mode",),
+                PortMode.DYNAMIC_AUTO: ("switchport mode dynamic auto",),
+                PortMode.DYNAMIC_DESIRABLE: ("switchport mode dynamic desirable",),
             }
         ),
         "access_vlan": Set(value=("switchport access vlan {value}",)),

@@ -16,8 +16,8 @@ _NOT_OURS = (BANNER, MACRO, CERTIFICATE)
 _MODES = {
     "access": "access",
     "trunk": "trunk",
-    "dynamic auto": "dynamic",
-    "dynamic desirable": "dynamic",
+    "dynamic auto": "dynamic auto",
+    "dynamic desirable": "dynamic desirable",
     "no switchport": "routed",
     "ip address": "routed",
     "vrf forwarding": "routed",
@@ -37,7 +37,7 @@ INTERFACES = Read(
         r"\s+switchport mode (?P<mode>.+)",
         r"\s+(?P<mode>no switchport)\s*$",
         r"\s+(?P<mode>ip address|(?:ip )?vrf forwarding) \S",
-        r"\s+switchport access vlan (?P<access_vlan>\d+)\s*$",
+        r"\s+switchport access vlan (?P<access_vlan>\d+|dynamic)\s*$",
         r"\s+switchport voice vlan (?P<voice_vlan>\d+)\s*$",
         r"\s+switchport trunk native vlan (?P<native_vlan>\d+)\s*$",
         r"\s+switchport trunk allowed vlan (?:add )?(?P<allowed_vlans>\S+)\s*$",
@@ -47,26 +47,26 @@ INTERFACES = Read(
         r"\s+switchport port-security mac-address (?P<sticky>sticky)\s*$",
         (
             rf"\s+switchport port-security mac-address (?:(?P<kind>sticky) )?(?P<mac>{MAC})"
-            r"(?: vlan (?:(?P<vlan>\d+)|access|voice))?\s*$"
+            r"(?: vlan (?:(?P<vlan>\d+)|access|(?P<scope>voice)))?\s*$"
         ),
-        r"\s+(?P<source_guard>ip verify source)\b",
+        r"\s+(?P<source_guard>ip verify source)\s*$",
+        r"\s+(?P<source_guard>ip verify source .*)",
+        r"\s+(?P<trusted>ip dhcp snooping trust)\s*$",
         r"\s+(?P<admin_up>(?:no )?shutdown)\s*$",
         r"\s+channel-group (?P<channel>\d+)\b",
     ),
-    many={"mac": "secure_macs", "vlan": "secure_macs", "kind": "secure_macs"},
+    many={"mac": "secure_macs", "vlan": "secure_macs", "kind": "secure_macs", "scope": "secure_macs"},
+    # A variant that the templates do not write (a VMPS port, `ip verify source port-security`, `violation shutdown
+    # vlan`, a MAC of the voice VLAN) keeps its own text, which is no value of the setting: it is then not known.
     values={
         "mode": _MODES,
+        "access_vlan": {"dynamic": None, "*": "*"},
+        "trusted": {"*": True},
         "secure": {"*": True},
         "sticky": {"*": True},
-        "source_guard": {"*": True},
+        "source_guard": {"ip verify source": True, "*": "*"},
         "admin_up": {"shutdown": False, "no shutdown": True},
         "allowed_vlans": {"all": _ALL, "none": frozenset(), "*": "*"},
-        "violation": {
-            "protect": "protect",
-            "restrict": "restrict",
-            "shutdown": "shutdown",
-            "shutdown vlan": "shutdown",
-        },
     },
     defaults={
         "mode": "dynamic",

@@ -83,13 +83,13 @@ NEIGHBOURS = Read(
 )
 
 #: Neighbours are strangers: their description may say anything, lines that look like this command's too. It is
-#: skipped, and what is unknown is not an error, so that no neighbour can keep the switch from being read.
+#: skipped, and what is unknown is not an error, so that no neighbour can keep the switch from being read. `Local Intf:`
+#: is joined to the line before it, and counts only after the rule that the switch draws. (Old models name no port.)
 NEIGHBOURS_DETAIL = Read(
     command="show lldp neighbors detail",
     fact=Fact.NEIGHBOUR,
-    start=r"-{40,}\s*$",
+    start=rf"-{{40,}}(?: Local Intf: (?P<port>{PORT}))?\s*$",
     rows=(
-        rf"Local Intf: (?P<port>{PORT})\s*$",
         rf"Chassis id: (?P<chassis>(?P<chassis_mac>{MAC})\s*$|\S.*)",
         rf"Port id: (?P<neighbour>(?P<neighbour_mac>{MAC})\s*$|\S.*)",
         r"Port Description: (?P<description>.*)",
@@ -98,6 +98,7 @@ NEIGHBOURS_DETAIL = Read(
         rf"\s+IP: (?P<ip>{IP})",
     ),
     skip=((r"System Description:", r"Time remaining: "),),
+    wrapped=r"Local Intf: ",
     defaults={"system": "", "neighbour": "", "chassis": "", "capabilities": ""},
     open_text=True,
     observe=True,

@@ -16,7 +16,7 @@ STATUS = Read(
         # The name may hold any word, the status's too: greedy, so that the last possible status is the status.
         (
             rf"(?P<port>{PORT})\s+(?P<description>.*\s)?(?P<oper>(?P<admin_up>{_STATUS}))(?::\s*\w*)?\s+"
-            r"(?:(?P<vlan>\d+)|(?P<mode>routed)|[\d,]+|trunk|unassigned|unassig|f-path|--)\s+"
+            r"(?:(?P<vlan>\d+)|(?P<mode>routed|trunk)|[\d,]+|unassigned|unassig|f-path|--)\s+"
             r"(?P<duplex>(?:a-)?(?:full|half)|auto)\s+(?P<speed>(?:a-)?[\d.]+[GM]?|auto|a-auto)(?:\s+(?P<media>\S.*))?$"
         ),
     ),
@@ -56,7 +56,7 @@ SECURE = Read(
     ),
     ignore=(r"Secure Port\s+MaxSecureAddr", r"\s+\(Count\)", *_SECURE_TOTALS),
     values={
-        "violation": {"shutdown vlan": "shutdown", "shutdown-vlan": "shutdown"}
+        "violation": {"shutdown vlan": "shutdown vlan", "shutdown-vlan": "shutdown vlan"}
         | {name: name for name in ("shutdown", "restrict", "protect")}
     },
     defaults={"secure": True},

@@ -35,6 +35,7 @@ DIALECT = Dialect(
         r"^(?:ovs-\w+|-?(?:ba|da)?sh|cat|mv|awk|sync)(?:\[\d+\])?: [^\n]+",
         r"^\d{4}-\d\d-\d\dT[^\n]*\|(?:ERR|EMER|WARN)\|[^\n]+",
     ),
+    complains_anywhere=True,
     settings={
         "mode": Set(
             by_value={
