@@ -5,51 +5,20 @@ from __future__ import annotations
 import contextlib
 import shutil
 import stat
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from controller.cli.base import EQUIPMENT, USAGE
+from controller.cli.base import USAGE
+from controller.cli.checked import Check, fault
 from controller.context import Context, local_actor, now
-from policies.errors import PortsealError, UsageError
+from policies.errors import PortsealError
 from policies.site import Site
-from policies.texts import Text, t
-
-#: How bad a check's result is, in words.
-LEVELS: Mapping[str, Text] = {"ok": t("ok"), "warning": t("warning"), "fault": t("fault")}
+from policies.texts import t
 
 #: Bytes of free disk below which a site cannot go on for long, and below which one should look.
 _DISK_FAULT, _DISK_WARNING = 64 * 1024 * 1024, 1024 * 1024 * 1024
 #: What must be the owner's only; a pattern that fits nothing is no fault here.
 _PRIVATE = ("keys", "keys/*.key", "secrets.json", "portseal.db", "portseal.db-wal")
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line of the doctor. `check` is its stable name, `level` ok, warning or fault; a fault has an exit code."""
-
-    check: str
-    subject: str
-    level: str
-    text: Text
-    next_step: Text | None = None
-    code: int = EQUIPMENT
-
-    @property
-    def exit_code(self) -> int:
-        """What the fault makes of the exit code; 0 unless it is a fault."""
-        return self.code if self.level == "fault" else 0
-
-
-def fault(check: str, subject: str, error: PortsealError) -> Check:
-    """Make a fault of an error: those of request and configuration give exit code 2, all others 3."""
-    code = USAGE if isinstance(error, UsageError) else EQUIPMENT
-    what = error.what if not error.where or error.where == subject else _placed(error)
-    return Check(check, subject, "fault", what, error.next_step, code)
-
-
-def _placed(error: PortsealError) -> Text:
-    return t("{where}: {what}", where=error.where, what=error.what)
 
 
 def run_checks(folder: Path, names: Sequence[str], *, offline: bool) -> Iterator[Check]:

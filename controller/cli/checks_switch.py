@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterator, Sequence
 
 from controller.cli.base import USAGE
-from controller.cli.checks import Check, fault
+from controller.cli.checked import Check, fault
 from controller.context import Context
 from controller.network.equipment import LOCAL, SwitchEquipment
 from controller.network.pool import on_each

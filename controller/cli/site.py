@@ -15,7 +15,7 @@ from policies.errors import ConfigError, InputError, StorageFailed, UsageError
 from policies.texts import t
 
 if TYPE_CHECKING:
-    from controller.cli.checks import Check
+    from controller.cli.checked import Check
 
 _NAME_LINE = re.compile(r'^name = "my-site"$', re.MULTILINE)
 _LANGUAGE_LINE = re.compile(r'^#language = "zh"$', re.MULTILINE)
@@ -90,7 +90,7 @@ def _weight(code: int) -> int:
 
 
 def _tell(chosen: Settings, check: Check) -> None:
-    from controller.cli.checks import LEVELS
+    from controller.cli.checked import LEVELS
 
     values: dict[str, object] = {"level": LEVELS[check.level], "subject": check.subject, "text": check.text}
     if check.next_step is None:
