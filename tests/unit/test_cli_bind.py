@@ -108,3 +108,33 @@ def test_unbind_takes_the_binding_away_and_keeps_the_device(demo: Cli) -> None:
     assert demo.kinds()[-2:] == ["unbind.intent", "unbind.done"]
     assert "bound nowhere" in demo.refuses(2, "unbind", "cam1")
     assert "no device called" in demo.refuses(2, "unbind", "nobody")
+
+
+def test_swap_gives_the_replacement_the_place_and_keeps_both_macs_in_the_ledger(demo: Cli) -> None:
+    before = demo("inventory", "show", "cam1", "--json").json
+    ran = demo("swap", "cam1", "--mac", "02-CA-00-00-99-15", "--reason", "no picture since 02:10", "--json")
+    after = demo("inventory", "show", "cam1", "--json").json
+    assert ran.code == 0
+    assert (before["mac"], after["mac"]) == (ran.json["before"], "02:ca:00:00:99:15")
+    assert {key: value for key, value in after.items() if key not in ("mac", "serial")} == {
+        key: value for key, value in before.items() if key not in ("mac", "serial")
+    }
+    entries = demo("audit", "log", "--kind", "swap", "--json").json["entries"]
+    assert [entry["kind"] for entry in entries] == ["swap.intent", "swap.done"]
+    assert entries[0]["data"]["reason"] == "no picture since 02:10"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("nobody", "--mac", "02:ca:00:00:99:15", "--reason", "x"), "nobody"),
+        (("cam1", "--mac", "broken", "--reason", "x"), "MAC"),
+        (("cam1", "--mac", "02:ca:00:00:99:15", "--reason", " "), "reason"),
+        (("cam1", "--mac", "02:ca:00:00:99:15"), "--reason"),
+    ],
+)
+def test_a_swap_that_cannot_be_is_one_line_and_exit_code_2(demo: Cli, arguments: tuple[str, ...], words: str) -> None:
+    ran = demo("--lang", "en", "swap", *arguments)
+    assert ran.code == 2
+    assert words in ran.err
+    assert "Traceback" not in ran.err
