@@ -31,6 +31,7 @@ VERBS: dict[str, tuple[str, ...]] = {
     "inventory export": ("inventory", "export", "{out}"),
     "bind": ("bind", "pc1", "sw1", "Gi1/0/3"),
     "unbind": ("unbind", "cam1"),
+    "swap": ("swap", "cam1", "--mac", "02:ca:00:00:99:15", "--reason", "no picture"),
     "port show SWITCH": ("port", "show", "sw1"),
     "port show SWITCH PORT": ("port", "show", "sw1", "Gi1/0/1"),
     "find": ("find", "cam1"),
