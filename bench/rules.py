@@ -21,11 +21,28 @@ from policies.model import (
     Oper,
     PortConfig,
     PortMode,
+    Violation,
 )
 from policies.plan import plan
 from policies.site import Site, Switch, Vlan
 
 SWITCHES, PORTS = 12, 42
+#: A port as a session reads it before anything was bound to it.
+FACTORY = PortConfig(
+    mode=PortMode.ACCESS,
+    access_vlan=100,
+    native_vlan=1,
+    allowed_vlans=frozenset(range(1, 4095)),
+    secure=False,
+    maximum=1,
+    violation=Violation.SHUTDOWN,
+    sticky=False,
+    secure_macs=frozenset(),
+    ip_bindings=frozenset(),
+    source_guard=False,
+    admin_up=True,
+    description="",
+)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -52,7 +69,7 @@ def measure() -> Iterator[Line]:
             {
                 port: ObservedPort(
                     port,
-                    PortConfig(mode=PortMode.ACCESS, access_vlan=100, secure=False, maximum=1, admin_up=True),
+                    FACTORY,
                     Oper.UP,
                     learned=frozenset({Learned(mac, 100)} if (mac := by_port.get((switch.name, port))) else ()),
                 )

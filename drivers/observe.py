@@ -260,11 +260,11 @@ class _Facts:
 
     def _sectioned(self, fact: Fact) -> Iterator[tuple[str, ...]]:
         """Give each line with the less indented lines that it belongs to."""
-        volatile = [re.compile(pattern) for pattern in self.dialect.volatile]
+        volatile = re.compile("|".join(f"(?:{pattern})" for pattern in self.dialect.volatile) or r"(?!)")
         above: list[tuple[int, str]] = []
         for row in self.rows[fact]:
             line = _text(row, "line").rstrip()
-            if not line or any(pattern.search(line) for pattern in volatile):
+            if not line or volatile.search(line):
                 continue
             text = line.lstrip()
             depth = len(line) - len(text)

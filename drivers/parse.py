@@ -152,6 +152,8 @@ class _Parser:
         self._ignore = _compiled(read.ignore)
         self._start, self._stop = _one(read.start), _one(read.stop)
         self._total = _one(read.total)
+        # Configuration lines are rows of one text: there are thousands, and nothing in them is to be turned.
+        self._bare = [*(pattern.groupindex for pattern in self._rows)] == [{"line": 1}] and not read.values
         self._found: list[Row] = []
         self._open: Row | None = None
         self._opened = ""
@@ -204,8 +206,9 @@ class _Parser:
             raise self._unparsed(line)
         for pattern in self._rows:
             if (match := pattern.match(line)) is not None:
-                row: Row = {}
-                self._add(row, match, line)
+                row: Row = {**match.groupdict()} if self._bare else {}
+                if not self._bare:
+                    self._add(row, match, line)
                 self._found.append(self._with_defaults(row))
                 return True
         return False

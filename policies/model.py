@@ -361,13 +361,13 @@ def changed_fields(before: PortConfig, after: PortConfig) -> tuple[str, ...]:
     Equivalent states are equal: a sticky MAC and a configured one, a MAC with the VLAN and one without
     (platforms that keep no VLAN with it).
     """
-    return tuple(
-        name
-        for name, wanted, seen in zip(_SETTINGS, _settings_of(after), _settings_of(before), strict=True)
-        if wanted is not None
-        and wanted != seen
-        and not (name == "secure_macs" and seen is not None and _same_macs(wanted, seen))
-    )
+    found = []
+    for name, wanted, seen in zip(_SETTINGS, _settings_of(after), _settings_of(before), strict=True):
+        if wanted is None or wanted == seen:
+            continue
+        if name != "secure_macs" or seen is None or not _same_macs(wanted, seen):
+            found.append(name)
+    return tuple(found)
 
 
 def _same_macs(wanted: frozenset[SecureMac], seen: frozenset[SecureMac]) -> bool:

@@ -32,6 +32,7 @@ from policies.texts import Text, listed, t
 #: Settings of a port, in the order of PortConfig.
 SETTINGS = tuple(field.name for field in fields(PortConfig))
 _settings_of = attrgetter(*SETTINGS)
+_ALL = frozenset(SETTINGS)
 
 #: What IP source guard consists of.
 _GUARD = frozenset({"ip_bindings", "source_guard"})
@@ -97,7 +98,7 @@ def plan_switch(
 
 def able(config: PortConfig, observed: ObservedSwitch, port: str = "") -> PortConfig:
     """Keep only the demands that the switch can meet; what falls away is a finding of comply, never a silence."""
-    lacking = {name for name in SETTINGS if name not in observed.capabilities}
+    lacking = _ALL - observed.capabilities
     if unguarded(config, observed) or (config.source_guard is True and port in observed.trusted_ports):
         lacking |= _GUARD
     dropped = {name: None for name in lacking if getattr(config, name) is not None}
@@ -251,16 +252,17 @@ def _of_channel(expected: ExpectedSwitch, channel: str) -> Text:
 
 def _no_way_back(switch: str, change: PortChange, capabilities: frozenset[str]) -> Refusal | None:
     """Refuse to change what could not be given back: what a rollback cannot write must not be lost."""
-    if "mode" in change.fields and change.before.mode is PortMode.ROUTED:
+    fields = change.fields
+    if "mode" in fields and change.before.mode is PortMode.ROUTED:
         return Refusal(switch, change.port, t("it is a routed port; make it a switch port by hand, or leave it out"))
-    unknown = [name for name in _unknown(change) if name in capabilities]
+    unknown = [name for name in _unknown(change, frozenset(fields)) if name in capabilities]
     if unknown:
         why = t(
             "what is set now could not be given back: {settings}; set it by hand, or leave the port out",
             settings=listed([SETTING_WORDS[name] for name in unknown]),
         )
         return Refusal(switch, change.port, why)
-    if "mode" not in change.fields:
+    if "mode" not in fields:
         return None
     lost = [name for name in _OF_MODE if name not in capabilities and getattr(change.before, name) is not None]
     if not lost:
@@ -275,9 +277,11 @@ def _no_way_back(switch: str, change: PortChange, capabilities: frozenset[str]) 
     )
 
 
-def _unknown(change: PortChange) -> Iterable[str]:
+def _unknown(change: PortChange, fields: frozenset[str]) -> Iterable[str]:
     """Name the settings that a change would alter and that were read without being understood, or not at all."""
-    altered = set(change.fields) | ({"secure_macs"} if {"mode", "access_vlan"} & set(change.fields) else set())
+    if None not in _settings_of(change.before):
+        return ()
+    altered = fields | ({"secure_macs"} if {"mode", "access_vlan"} & fields else set())
     # Some platforms keep no access VLAN with a trunk, and no trunk's VLANs with an access port: None is then none.
     idle = {PortMode.TRUNK: _OF_MODE[:1], PortMode.ACCESS: _OF_MODE[1:]}.get(change.before.mode or PortMode.DYNAMIC, ())
     return [name for name in SETTINGS if name in altered - set(idle) and getattr(change.before, name) is None]
