@@ -7,20 +7,21 @@ Exit codes are a contract: 0 done or compliant, 1 not compliant or nothing match
 from __future__ import annotations
 
 import gettext
-import json
 import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from policies.errors import PortsealError, UsageError
 from policies.texts import LANGUAGES, Text, render, t
 from policies.texts.wrap import has_wide, wrap
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 #: Exit codes, by meaning.
 DONE, NOT_COMPLIANT, USAGE, EQUIPMENT, REFUSED = range(5)
@@ -34,9 +35,16 @@ _BEGINNING = re.compile(r"\n|[;:；：]|。|\. ")
 class Settings:
     """The common options of one run; `language` is known before the verb, so that help is translated too."""
 
-    site: Path
+    folder: str
     json: bool
     language: str
+
+    @property
+    def site(self) -> Path:
+        """The site folder."""
+        from pathlib import Path
+
+        return Path(self.folder)
 
     def say(self, text: Text | str) -> None:
         """Print one sentence on standard output, unless the output is JSON."""
@@ -49,6 +57,8 @@ class Settings:
 
     def give(self, data: object) -> None:
         """Print `data` as the verb's JSON."""
+        import json
+
         click.echo(json.dumps(data, ensure_ascii=False, indent=2, default=str))
 
     def text(self, text: Text | str) -> str:
@@ -102,7 +112,7 @@ def speak(language: str) -> None:
     from policies import texts
 
     os.environ["LANGUAGE"] = language
-    gettext.bindtextdomain("portseal", str(Path(texts.__file__).parent))
+    gettext.bindtextdomain("portseal", os.path.dirname(texts.__file__))  # noqa: PTH120 - pathlib costs --help 5 ms
     gettext.textdomain("portseal")
 
 
@@ -130,11 +140,11 @@ def common_options() -> list[click.Option]:
     return [
         click.Option(
             ["--site"],
-            type=click.Path(path_type=Path, file_okay=False),
+            type=click.Path(file_okay=False),
             metavar="DIR",
             help=h("Site folder. Default: PORTSEAL_SITE, else this folder."),
             expose_value=False,
-            callback=_take("site"),
+            callback=_take("folder"),
             is_eager=True,
         ),
         click.Option(
@@ -221,7 +231,7 @@ def run(command: click.Command, arguments: Sequence[str]) -> int:
     """
     language = detect_language(arguments, os.environ)
     speak(language)
-    chosen = Settings(Path(os.environ.get("PORTSEAL_SITE") or "."), json=False, language=language)
+    chosen = Settings(os.environ.get("PORTSEAL_SITE") or ".", json=False, language=language)
     try:
         _require_text(arguments)
         result = command.main(list(arguments), prog_name="portseal", standalone_mode=False, obj=chosen)

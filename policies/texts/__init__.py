@@ -6,10 +6,10 @@ Rules and drivers make a :class:`Text`; only the edge (CLI, page, report) calls 
 from __future__ import annotations
 
 import gettext
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 #: Languages with a catalogue; the texts in the code are English.
 LANGUAGES = ("zh", "en")
@@ -39,7 +39,7 @@ def t(message: str, **values: object) -> Text:
 def _catalogue(language: str) -> gettext.NullTranslations:
     if language == "en":
         return gettext.NullTranslations()
-    return gettext.translation("portseal", localedir=str(Path(__file__).parent), languages=[language])
+    return gettext.translation("portseal", localedir=os.path.dirname(__file__), languages=[language])  # noqa: PTH120 - as in base.py
 
 
 def render(text: Text | str, language: str) -> str:

@@ -226,7 +226,7 @@ made = importlib.import_module(module)
 if program == "portseal":
     from controller.cli.base import Settings, speak
     speak("zh")
-    top, given = made.cli, Settings(Path("."), json=False, language="zh")
+    top, given = made.cli, Settings(".", json=False, language="zh")
 else:
     made._speak("zh")
     top, given = made.make("zh"), None
