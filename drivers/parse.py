@@ -178,17 +178,11 @@ class _Parser:
 
     def _lines(self, text: str) -> Iterator[str]:
         """Give the lines that say something, wrapped ones joined, skipped blocks left out."""
+        lines = _significant(text, self.read)
+        if self.read.skip:
+            lines = self._outside(lines)
         wrapped = _one(self.read.wrapped)
-        pending: str | None = None
-        for line in self._outside(_significant(text, self.read)):
-            if wrapped is not None and pending is not None and wrapped.match(line):
-                pending = f"{pending.rstrip()} {line.strip()}"
-                continue
-            if pending is not None:
-                yield pending
-            pending = line
-        if pending is not None:
-            yield pending
+        return lines if wrapped is None else _joined(lines, wrapped)
 
     def _outside(self, lines: Iterator[str]) -> Iterator[str]:
         blocks = [(_one(first), _one(last)) for first, last in self.read.skip]
@@ -325,13 +319,23 @@ def _one(pattern: str) -> re.Pattern[str] | None:
     return _compiled((pattern,))[0] if pattern else None
 
 
+def _joined(lines: Iterator[str], wrapped: re.Pattern[str]) -> Iterator[str]:
+    pending: str | None = None
+    for line in lines:
+        if pending is not None and wrapped.match(line):
+            pending = f"{pending.rstrip()} {line.strip()}"
+            continue
+        if pending is not None:
+            yield pending
+        pending = line
+    if pending is not None:
+        yield pending
+
+
 def _significant(text: str, read: Read) -> Iterator[str]:
     """Give the lines without blanks at the end, without empty lines, log messages, echo and trailing prompt."""
-    first = True
-    for line in _said(text):
-        if not (first and _is_echo(line, read)):
-            yield line
-        first = False
+    said = _said(text)
+    return iter(said[1:] if said and _is_echo(said[0], read) else said)
 
 
 @lru_cache(maxsize=32)
