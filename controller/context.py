@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from controller.ledger.key import open_ledger
 from controller.ledger.ledger import Ledger
-from controller.store.open import Store, open_store
+from controller.store.open import Clock, Store, open_store, utc_now
 from policies.load import load_site
 from policies.site import Site
 
@@ -25,7 +24,7 @@ class Context:
     store: Store
     ledger: Ledger
     actor: str
-    clock: Callable[[], datetime]
+    clock: Clock
 
 
 def local_actor() -> str:
@@ -37,13 +36,8 @@ def local_actor() -> str:
     return f"local:{name}"
 
 
-def now() -> datetime:
-    """Give the wall clock in aware UTC."""
-    return datetime.now(UTC)
-
-
 @contextlib.contextmanager
-def open_context(folder: Path, clock: Callable[[], datetime] = now, actor: str = "") -> Iterator[Context]:
+def open_context(folder: Path, clock: Clock = utc_now, actor: str = "") -> Iterator[Context]:
     """Open the site in `folder`; its database is made or upgraded when needed.
 
     Raises:

@@ -156,7 +156,6 @@ class _Parser:
         self._bare = [*(pattern.groupindex for pattern in self._rows)] == [{"line": 1}] and not read.values
         self._found: list[Row] = []
         self._open: Row | None = None
-        self._opened = ""
 
     def rows(self, text: str) -> list[Row]:
         complete = _one(self.read.complete)
@@ -210,7 +209,7 @@ class _Parser:
     def _record(self, line: str) -> bool:
         if self._start is not None and (match := self._start.match(line)) is not None:
             self._close()
-            self._open, self._opened = {}, line
+            self._open = {}
             self._add(self._open, match, line)
             return True
         if self._open is None:

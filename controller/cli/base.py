@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 #: Exit codes, by meaning.
 DONE, NOT_COMPLIANT, USAGE, EQUIPMENT, REFUSED = range(5)
 
-_SHOWN = Text("{text}")
 #: Where the beginning of a help text ends.
 _BEGINNING = re.compile(r"\n|[;:；：]|。|\. ")
 

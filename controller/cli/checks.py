@@ -10,7 +10,8 @@ from pathlib import Path
 
 from controller.cli.base import USAGE
 from controller.cli.checked import Check, fault
-from controller.context import Context, local_actor, now
+from controller.context import Context, local_actor
+from controller.store.open import utc_now
 from policies.errors import PortsealError
 from policies.site import Site
 from policies.texts import t
@@ -58,7 +59,7 @@ def _opened(stack: contextlib.ExitStack, site: Site) -> Context:
     from controller.store.open import open_store
 
     store = stack.enter_context(open_store(site.folder))
-    return Context(site, store, open_ledger(store, site.name), local_actor(), now)
+    return Context(site, store, open_ledger(store, site.name), local_actor(), utc_now)
 
 
 def _files(folder: Path) -> Iterator[Check]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from controller.cli.base import EQUIPMENT, Settings, Speaking, h, settings
-from policies.errors import InputError, SafetyRefusal, UsageError
+from policies.errors import InputError, UsageError
 from policies.texts import t
 
 if TYPE_CHECKING:  # these load the store and the drivers, which --help does not need
@@ -94,6 +93,7 @@ def apply(context: click.Context, plan_id: str | None, yes: bool) -> int:
     """See the help text."""
     from controller.cli.progress import progress
     from controller.cli.session import site_context
+    from controller.cli.subjects import agree
     from controller.cli.verdicts import show_findings, show_outcomes
     from controller.network.apply import apply_plan
     from controller.network.planning import findings_for
@@ -105,7 +105,8 @@ def apply(context: click.Context, plan_id: str | None, yes: bool) -> int:
         found = find_plan(site.store, plan_id) if plan_id else latest_plan(site.store)
         if found is None:
             raise UsageError(t("there is no saved plan"), next_step=t("make one with 'portseal plan'"))
-        _agree(chosen, found.id, found.changes.count, yes=yes)
+        question = t("Apply plan {plan}: {count} changes?", plan=found.id, count=found.changes.count)
+        agree(chosen, question, yes=yes)
         with progress(chosen) as listener:
             answers = apply_plan(site, found, listener)
         observed = {name: each.observed for name, each in answers.results.items() if each.observed is not None}
@@ -140,20 +141,8 @@ def check(context: click.Context, switches: tuple[str, ...], everything: bool) -
         return show_check(chosen, findings, answers.errors, everything=everything)
 
 
-def _agree(chosen: Settings, plan_id: str, count: int, *, yes: bool) -> None:
-    if yes:
-        return
-    question = t("Apply plan {plan}: {count} changes?", plan=plan_id, count=count)
-    if not sys.stdin.isatty():
-        raise SafetyRefusal(
-            t("nobody is here to agree to plan {plan}", plan=plan_id), next_step=t("add --yes in a script")
-        )
-    if not click.confirm(chosen.text(question), err=True):
-        raise SafetyRefusal(t("plan {plan} was not agreed to; nothing was done", plan=plan_id))
-
-
 def _by_address(chosen: Settings, address: str, community: str | None) -> ObservedSwitch:
-    from controller.context import now
+    from controller.store.open import utc_now
     from drivers.snmp.access import ResolvedSnmp
     from drivers.snmp.discover import discover_address
 
@@ -164,7 +153,7 @@ def _by_address(chosen: Settings, address: str, community: str | None) -> Observ
         raise InputError(t("this is no address"), where=address, next_step=t("write HOST:PORT, as in 192.0.2.1:161"))
     if community is None:
         raise UsageError(t("the SNMP community is missing"), next_step=t("add --community env:NAME or file:PATH"))
-    return discover_address(ResolvedSnmp(host.strip("[]"), int(port), _community(chosen, community)), now=now())
+    return discover_address(ResolvedSnmp(host.strip("[]"), int(port), _community(chosen, community)), now=utc_now())
 
 
 def _community(chosen: Settings, reference: str) -> str:
