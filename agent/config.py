@@ -1,0 +1,99 @@
+"""What a terminal knows of itself: /etc/portseal-agent/agent.toml, and the folders beside it.
+
+The file is written at enrolment and holds no secret. It is read with the same checks as site.toml, so that every
+mistake names the file, the key and what to do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from policies.errors import ConfigError
+from policies.keys import PublicKey
+from policies.texts import t
+from policies.toml import Key, Place, Section, read_section, read_toml
+from policies.values import integer, name, text
+
+#: Where a terminal keeps what its administrator declares.
+CONFIG_FOLDER = Path("/etc/portseal-agent")
+CONFIG_FILE = "agent.toml"
+#: The longest lease, in minutes, that a terminal accepts unless its file says less or more.
+LONGEST_LEASE_MINUTES = 30
+#: By how many seconds the terminal's clock and the controller's may differ.
+SKEW_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The terminal's declaration. `longest_lease` and `skew` are seconds; `bindings` is the file of USB bindings."""
+
+    site: str
+    terminal: str
+    grant_key: PublicKey
+    bindings: Path
+    state: Path
+    run: Path
+    longest_lease: int
+    skew: int
+
+
+def load_config(folder: Path = CONFIG_FOLDER) -> Config:
+    """Read `folder`/agent.toml; whatever is wrong with it or with the grant key raises ConfigError."""
+    path = folder / CONFIG_FILE
+    if not path.exists():
+        raise ConfigError(
+            t("this machine is not set up as a terminal"),
+            where=str(path),
+            next_step=t("enrol it with the bundle that the controller's administrator gives you"),
+        )
+    config: Config = read_section(_layout(), read_toml(path), Place(str(path)))
+    return config
+
+
+def _layout() -> Section:
+    return Section(
+        name="agent",
+        about=t("The terminal and the site that it belongs to."),
+        keys=(
+            Key("site", name, t("name of the site"), t("as in site.toml"), '"hq"', required=True),
+            Key("terminal", name, t("name of this terminal"), t("as it was enrolled"), '"T1"', required=True),
+            Key("grant_key", text, t("the key that signs grants"), t("a PEM file"), '"grant.pub"', "grant.pub"),
+            Key("bindings", text, t("the USB bindings"), t("a file"), '"bindings.json"', "bindings.json"),
+            Key("state", text, t("folder of events and counters"), t("a folder"), '"/var/lib/portseal-agent"',
+                "/var/lib/portseal-agent"),
+            Key("run", text, t("folder that every boot empties"), t("a folder"), '"/run/portseal-agent"',
+                "/run/portseal-agent"),
+            Key("longest_lease_minutes", integer(1, 480), t("no lease is longer"), t("1 to 480"), "30",
+                LONGEST_LEASE_MINUTES),
+            Key("skew_seconds", integer(1, 600), t("how far the clocks may differ"), t("1 to 600"), "30", SKEW_SECONDS),
+        ),
+        build=_build,
+    )  # fmt: skip
+
+
+def _build(values: dict[str, Any], place: Place) -> Config:
+    # A relative path is meant from the file, not from where the service manager starts us.
+    folder = Path(place.file).parent
+    return Config(
+        site=values["site"],
+        terminal=values["terminal"],
+        grant_key=_key(folder / values["grant_key"], place.at("grant_key")),
+        bindings=folder / values["bindings"],
+        state=folder / values["state"],
+        run=folder / values["run"],
+        longest_lease=values["longest_lease_minutes"] * 60,
+        skew=values["skew_seconds"],
+    )
+
+
+def _key(path: Path, place: Place) -> PublicKey:
+    try:
+        pem = path.read_bytes()
+    except OSError as error:
+        raise place.error(
+            t("the file {file} cannot be read ({cause})", file=str(path), cause=error.strerror or ""),
+            t("take it from the bundle that the terminal was enrolled with"),
+        ) from None
+    return PublicKey.from_pem(pem, str(path))
