@@ -1,1 +1,1 @@
-"""The terminal's link to the site, with the spool of events and the grants: will live here."""
+"""The terminal's link to the site: its memory (events that wait, and the state) on disk; later the broker too."""
