@@ -15,6 +15,7 @@ from policies.model import ExceptedPort, Violation
 from policies.names import canonical, expand_ports, parse_interface
 from policies.platforms import literal_names
 from policies.site import Parameters, Site, SnmpAccess, Switch, Uplink, Vlan
+from policies.terminal import LockLevel, PortLock, RegisteredPort, Terminal, TerminalPlatform
 from policies.texts import Text, t
 from policies.toml import Place
 
@@ -94,6 +95,56 @@ def switch(values: dict[str, Any], place: Place) -> Switch:
     return Switch(**values)
 
 
+def registered_port(values: dict[str, Any], _place: Place) -> RegisteredPort:
+    """Build one line of [[terminals.NAME.register]]."""
+    return RegisteredPort(**values)
+
+
+def lock(values: dict[str, Any], place: Place) -> PortLock:
+    """Build [terminals.NAME.lock]: a lock has a name, and one that a person vouches for says who, where, how long."""
+    level = LockLevel(values["level"])
+    vouching = ("attested_by", "report", "expires")
+    needed = {LockLevel.NONE: (), LockLevel.SENSED: ("model", "id"), LockLevel.ATTESTED: ("model", "id", *vouching)}
+    for key in needed[level]:
+        if not values[key]:
+            raise place.at(key).error(
+                t("a lock of level {level} needs the key {key}", level=level.value, key=key),
+                t("add it, or set the level to what the terminal has"),
+            )
+    given = [key for key in vouching if values[key]]
+    if given and len(given) < len(vouching):
+        missing = next(key for key in vouching if not values[key])
+        raise place.at(missing).error(
+            t("{given} is there and {key} is missing", given=given[0], key=missing),
+            t("who, by which report and until when belong together"),
+        )
+    for key in ("model", "id", *vouching):
+        if level is LockLevel.NONE and values[key]:
+            raise place.at(key).error(
+                t("this key belongs to a lock, and the level is none"), t("remove it, or set the level")
+            )
+    return PortLock(**{**values, "level": level})
+
+
+def terminal(values: dict[str, Any], place: Place) -> Terminal:
+    """Build [terminals.NAME]; a port and a label stand in one line of the register only."""
+    platform = TerminalPlatform(values["platform"])
+    if values["agent"] and platform is not TerminalPlatform.LINUX:
+        raise place.at("agent").error(
+            t("the agent runs on Linux only, not on {platform}", platform=platform.value),
+            t("write agent = false; the terminal is then judged by its lock's attestation"),
+        )
+    seen: set[str] = set()
+    register: tuple[RegisteredPort, ...] = values["register"]
+    for index, line in enumerate(register):
+        here = place.at("register").at(index)
+        for key, value in (("port", line.port), ("label", line.label)):
+            if value in seen:
+                raise _twice(value, here.at(key))
+            seen.add(value)
+    return Terminal(**{**values, "platform": platform, "lock": values["lock"] or PortLock()})
+
+
 def site(values: dict[str, Any], place: Place) -> Site:
     """Build the whole file; VLAN ids are unique over it."""
     seen: dict[int, str] = {}
@@ -118,6 +169,7 @@ def site(values: dict[str, Any], place: Place) -> Site:
         parameters=values["policy"],
         vlans=vlans,
         switches=values["switches"],
+        terminals=values["terminals"],
     )
 
 

@@ -1,4 +1,4 @@
-"""comply(expected, observed) → findings by sub-clause. Pure; one file per sub-clause in policies/clauses."""
+"""comply(expected, observed) and comply_terminals(evidence) → findings by sub-clause: one file each in clauses/."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from policies.clauses import c71a, c71b, c71c
+from policies.clauses import c71a, c71b, c71c, c72a
 from policies.clauses.sight import Sight
 from policies.expected import stray_bindings
 from policies.model import Binding, Device, ExpectedSwitch, Finding, ObservedSwitch, Verdict
 from policies.site import Site
+from policies.terminal import TerminalEvidence
 from policies.texts import t
 
 #: How far a reading may lie ahead of the clock: two machines' clocks differ a little.
@@ -47,10 +48,28 @@ def comply(
             *c71b.judge(wanted, seen),
             *c71c.judge(wanted, seen, sight),
         ]
-        age = now - seen.read_at
-        if age > timedelta(seconds=site.parameters.evidence_max_age_s) or age < -_SKEW:
-            judged = [_stale(finding, seen.read_at, age) for finding in judged]
+        findings.extend(_aged(judged, site, seen.read_at, now))
+    return findings
+
+
+def comply_terminals(site: Site, evidence: Mapping[str, TerminalEvidence], now: datetime) -> list[Finding]:
+    """Judge every terminal that the site declares against 7.2a, by what is known of it (by name).
+
+    One with an agent and without a census is unverified; what passed in a census that is older than the site's
+    `evidence_max_age_s`, or from a time to come, is unverified too. Evidence under a name that the site does not
+    declare fails: there is a terminal outside the coverage. `now` is aware; its date is the last day's.
+    """
+    findings: list[Finding] = []
+    for terminal in site.terminals:
+        known = evidence.get(terminal.name)
+        judged = list(c72a.judge(terminal, known, now.date()))
+        if known is not None and terminal.agent:
+            judged = _aged(judged, site, known.report.taken_at, now)
         findings.extend(judged)
+    declared = {terminal.name for terminal in site.terminals}
+    for name in sorted(evidence.keys() - declared):
+        text = t("this terminal reports, but the site does not declare it")
+        findings.append(Finding(c72a.CLAUSE, name, Verdict.FAIL, text, evidence[name].report.taken_at))
     return findings
 
 
@@ -74,6 +93,13 @@ def verdict(findings: Iterable[Finding]) -> Verdict:
     order = (Verdict.FAIL, Verdict.UNVERIFIED, Verdict.MANUAL, Verdict.PASS)
     present = {finding.verdict for finding in findings}
     return next((each for each in order if each in present), Verdict.UNVERIFIED)
+
+
+def _aged(judged: list[Finding], site: Site, at: datetime, now: datetime) -> list[Finding]:
+    age = now - at
+    if age > timedelta(seconds=site.parameters.evidence_max_age_s) or age < -_SKEW:
+        return [_stale(finding, at, age) for finding in judged]
+    return judged
 
 
 def _stale(finding: Finding, read_at: datetime, age: timedelta) -> Finding:

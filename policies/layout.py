@@ -10,6 +10,7 @@ from functools import cache
 from policies import builders, values
 from policies.clauses.notice import notice
 from policies.layout_switch import switches
+from policies.layout_terminal import terminals
 from policies.model import Violation
 from policies.texts import LANGUAGES, t
 from policies.toml import Key, Section
@@ -28,7 +29,7 @@ def layout() -> Section:
         ),
         keys=(),
         build=builders.site,
-        sections=(_site(), _policy(), _vlans(), switches()),
+        sections=(_site(), _policy(), _vlans(), switches(), terminals()),
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from policies.model import ExceptedPort, Violation
+from policies.terminal import Terminal
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +102,15 @@ class Site:
     parameters: Parameters = Parameters()
     vlans: tuple[Vlan, ...] = ()
     switches: tuple[Switch, ...] = ()
+    terminals: tuple[Terminal, ...] = ()
 
     def switch(self, name: str) -> Switch | None:
         """Give the switch called `name`, if it is declared."""
         return next((switch for switch in self.switches if switch.name == name), None)
+
+    def terminal(self, name: str) -> Terminal | None:
+        """Give the terminal called `name`, if it is declared."""
+        return next((terminal for terminal in self.terminals if terminal.name == name), None)
 
     def vlan(self, purpose: str) -> Vlan | None:
         """Give the first VLAN with this purpose, if one is declared."""

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from agent.cli.main import run
 from agent.usb.census import take_census
+from agent.usb.sysfs import Usb
+from policies.census_json import census_json, read_census
+from policies.terminal import CensusReport, HiddenController, compare, port_path
+from policies.usb import UsbIdentity
 
 EN = {"PORTSEAL_LANG": "en"}
 
@@ -34,14 +40,15 @@ def sysfs(tmp_path: Path) -> Path:
     bus = put(
         tmp_path / "devices/pci0000:00/0000:00:14.0/usb1",
         serial="0000:00:14.0", speed="480", authorized_default="0", interface_authorized_default="1",
-        bDeviceClass="09", maxchild="3",
+        bDeviceClass="09", maxchild="3", version=" 2.00",
     )  # fmt: skip
     for number, kind in ((1, "hotplug"), (2, "hotplug"), (3, "hardwired")):
         put(bus / f"1-0:1.0/usb1-port{number}", connect_type=kind, disable="0")
     stick = put(
         bus / "1-1", idVendor="0781", idProduct="5567", product="Cruzer Blade", serial="4C53", authorized="1",
-        bDeviceClass="00",
+        bDeviceClass="00", devnum="5",
     )  # fmt: skip
+    (stick / "descriptors").write_bytes(b"\x12\x01")
     put(stick / "1-1:1.0", bInterfaceClass="08", bInterfaceSubClass="06", bInterfaceProtocol="50")
     hub = put(bus / "1-2", idVendor="05e3", idProduct="0608", authorized="1", bDeviceClass="09", maxchild="4")
     for number in range(1, 5):
@@ -74,6 +81,113 @@ def test_a_device_is_told_with_its_interfaces_and_whether_it_is_admitted(sysfs: 
     assert (board.authorized, board.interfaces) == (False, ())
     assert ports["1-3"].device is None
     assert ports["1-3"].connect_type == "hardwired"
+
+
+def test_a_port_has_a_path_that_stays_over_boots(sysfs: Path) -> None:
+    ports = {port.path: port for port in take_census(sysfs).ports}
+    assert ports["1-1"].port == "pci-0000:00:14.0-usbv2-0:1"
+    assert ports["1-2.4"].port == "pci-0000:00:14.0-usbv2-0:2.4"
+    stick = ports["1-1"].device
+    assert stick is not None
+    assert (stick.port, stick.devnum) == (ports["1-1"].port, 5)
+    assert stick.identity == UsbIdentity("0781", "5567", "4C53", hashlib.sha256(b"\x12\x01").hexdigest())
+    assert port_path(ports["1-2.4"].port)
+
+
+def test_the_census_names_ports_and_devices_as_the_gates_scan_does(sysfs: Path) -> None:
+    """What the gate has bound would count as a stray if the two wrote one path or one identity in two ways."""
+    scanned = {device.name: device for device in Usb(sysfs).scan().devices}
+    stick = next(device for device in take_census(sysfs).devices if device.path == "1-1")
+    assert scanned["1-1"].port == stick.port
+    assert scanned["1-1"].identity == stick.identity
+    assert scanned["1-1"].devnum == stick.devnum
+
+
+def xhci(root: Path) -> None:
+    """One xHCI controller: two halves whose numbers differ, each with the half of one hub in it."""
+    place = root / "devices/pci0000:00/0000:00:14.0"
+    two = put(place / "usb1", version=" 2.00", authorized_default="0", interface_authorized_default="0", maxchild="6")
+    three = put(place / "usb2", version=" 3.10", authorized_default="0", interface_authorized_default="0", maxchild="2")
+    listed = [two, three]
+    halves = [(two, "1-0:1.0", "usb1-port6"), (three, "2-0:1.0", "usb2-port2")]
+    for hub, name, port in ((two / "1-6", "1-6", "port1"), (three / "2-2", "2-2", "port1")):
+        put(hub, idVendor="05e3", idProduct="0626", authorized="1", bDeviceClass="09", maxchild="2")
+        listed.append(hub)
+        halves.append((hub, f"{name}:1.0", f"{name}-{port}"))
+    folders = [put(hub / interface / port, connect_type="hotplug") for hub, interface, port in halves]
+    for one, other in ((0, 1), (2, 3)):
+        (folders[one] / "peer").symlink_to(folders[other])
+        (folders[other] / "peer").symlink_to(folders[one])
+    for real in (*listed, *(folder.parent for folder in folders)):
+        show(root, real)
+
+
+def test_the_two_halves_of_a_port_know_each_other(tmp_path: Path) -> None:
+    xhci(tmp_path)
+    ports = {port.path: port for port in take_census(tmp_path).ports}
+    assert ports["1-6"].peer == ports["2-2"].port == "pci-0000:00:14.0-usbv3-0:2"
+    assert ports["2-2"].peer == ports["1-6"].port == "pci-0000:00:14.0-usbv2-0:6"
+    assert ports["1-6.1"].peer == ports["2-2.1"].port == "pci-0000:00:14.0-usbv3-0:2.1"
+    assert ports["2-2.1"].peer == ports["1-6.1"].port
+    assert ports["1-1"].peer is None
+    assert len(compare((), take_census(tmp_path)).holes) == 12 - 2
+
+
+def test_a_census_of_a_real_layout_goes_through_as_a_message(tmp_path: Path) -> None:
+    xhci(tmp_path)
+    report = CensusReport("guard-1", datetime(2026, 11, 22, tzinfo=UTC), "boot", take_census(tmp_path))
+    assert read_census(census_json(report)) == report
+
+
+def test_two_buses_that_cannot_be_told_apart_still_have_paths_of_their_own(tmp_path: Path) -> None:
+    for number in (1, 2):
+        put(tmp_path / f"devices/platform/x.0/usb{number}", version=" 2.00", authorized_default="0", maxchild="1")
+        show(tmp_path, tmp_path / f"devices/platform/x.0/usb{number}")
+    paths = [port.port for port in take_census(tmp_path).ports]
+    assert paths == ["platform-x.0-usbv2-0:1", "platform-x.0-usbv2+usb2-0:1"]
+
+
+def test_a_device_whose_port_no_hub_shows_is_counted(tmp_path: Path) -> None:
+    bus = put(tmp_path / "devices/platform/x.0/usb3", version=" 2.00", authorized_default="0", maxchild="1")
+    behind = put(bus / "3-1/3-1.2", idVendor="0781", idProduct="5567", authorized="1", bDeviceClass="00")
+    other = put(bus / "3-2", idVendor="0781", idProduct="5567", authorized="1", bDeviceClass="00")
+    for real in (bus, behind, other):
+        show(tmp_path, real)
+    census = take_census(tmp_path)
+    assert [(port.path, port.hub, port.number, port.port) for port in census.ports] == [
+        ("3-1", "usb3", 1, "platform-x.0-usbv2-0:1"),
+        ("3-1.2", "3-1", 2, "platform-x.0-usbv2-0:1.2"),
+        ("3-2", "usb3", 2, "platform-x.0-usbv2-0:2"),
+    ]
+    assert [device.path for device in compare((), census).stray] == ["3-1.2", "3-2"]
+
+
+def pci(root: Path, address: str, kind: str, driver: str = "", bus: str = "") -> None:
+    """Put a function on the PCI bus, with the driver that holds it and the USB bus that it shows."""
+    function = put(root / "devices/pci0000:00" / address, **{"class": kind})
+    if driver:
+        put(root / "bus/pci/drivers" / driver)
+        (function / "driver").symlink_to(root / "bus/pci/drivers" / driver)
+    if bus:
+        show(root, put(function / bus))
+    (root / "bus/pci/devices").mkdir(parents=True, exist_ok=True)
+    (root / "bus/pci/devices" / address).symlink_to(function)
+
+
+def test_a_controller_that_shows_no_bus_is_named(tmp_path: Path) -> None:
+    pci(tmp_path, "0000:00:14.0", "0x0c0330", "xhci_hcd", "usb1")
+    pci(tmp_path, "0000:00:16.0", "0x0c0330", "dwc3-pci", "dwc3.2.auto/xhci-hcd.3.auto/usb2")
+    pci(tmp_path, "0000:00:1a.0", "0x0c0320")
+    pci(tmp_path, "0000:00:1d.0", "0x0c0330", "vfio-pci")
+    pci(tmp_path, "0000:00:0d.2", "0x0c0340", "thunderbolt")
+    pci(tmp_path, "0000:00:0d.3", "0x0c0340")
+    pci(tmp_path, "0000:00:15.0", "0x0c03fe")
+    pci(tmp_path, "0000:00:02.0", "0x030000")
+    assert take_census(tmp_path).hidden == (
+        HiddenController("0000:00:0d.3", ""),
+        HiddenController("0000:00:1a.0", ""),
+        HiddenController("0000:00:1d.0", "vfio-pci"),
+    )
 
 
 def test_a_refused_hub_still_has_its_ports(sysfs: Path) -> None:
@@ -127,7 +241,7 @@ def test_a_device_cannot_steer_the_terminal_with_its_name(sysfs: Path, capsys: p
 def test_the_census_as_json_has_the_same_facts(sysfs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["census", "--json"], EN, sysfs) == 0
     told = json.loads(capsys.readouterr().out)
-    assert set(told) == {"controllers", "hubs", "ports", "new_controllers"}
+    assert set(told) == {"controllers", "hubs", "ports", "new_controllers", "hidden"}
     assert told["ports"][0]["device"]["interfaces"] == ["08:06:50"]
 
 
