@@ -9,9 +9,16 @@ need ip iproute2
 need ethtool ethtool
 need ping iputils-ping
 need snmpd snmpd
+need qemu-system-x86_64 qemu-system-x86
+need mmdebstrap mmdebstrap
+need lz4 lz4
+need depmod kmod
+need setpriv util-linux
 if [ "${1:-lab}" = test ]; then
     need snmpwalk snmp
     need ssh openssh-client
+    need systemd-analyze systemd
+    need umockdev-run umockdev
 fi
 [ -z "$packages" ] && exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

@@ -1,1 +1,1 @@
-"""The agent's hardened systemd units: will live here."""
+"""The agent's hardened systemd units and the other files that an installation puts in place, as data."""
