@@ -1,0 +1,400 @@
+"""One pass of enforcement: look, shut the defaults, decide, refuse, admit, verify, and tell what is different.
+
+Level-triggered: a pass compares what is with what should be and depends on no event. Any event, tick, wake-up or error
+is a reason for another one. Refusing comes before admitting, and a scan that is not complete admits nothing: it only
+refuses what should not be open among the devices that were there last.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from agent.usb.events import QUIET_SECONDS, Event, Moment, Quiet, described
+from agent.usb.sysfs import REREAD, Outcome, Result, Scan, Usb
+from policies.errors import PortsealError
+from policies.messages.event import MAX_LIST, Value
+from policies.texts import Text, t
+from policies.usb import HID, HUB, STORAGE, Decision, Lease, UsbAppearance, UsbBinding, UsbDevice
+
+#: Seconds that a driver has to take a released interface, and between the attempts after that.
+DRIVER_SECONDS, PROBE_SECONDS = 4.0, 30.0
+#: Longest wait before a failed write is tried again: to refuse, and anything else.
+_REFUSE_AGAIN, _TRY_AGAIN = 4.0, 30.0
+#: Classes that the kernel has a driver of its own for; a dongle of another one may be meant for a program.
+_DRIVEN = frozenset({HID, STORAGE, HUB})
+
+Decide = Callable[[Sequence[UsbDevice], Sequence[UsbBinding], Sequence[Lease], float, str], tuple[Decision, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What a pass saw and did. `scan` is what was there before it.
+
+    `leases_used` are appearances, by the lease's jti, that it admitted and that the lease does not name as used yet.
+    `settled` False: look again soon, something was just written or has yet to come.
+    """
+
+    scan: Scan
+    events: tuple[Event, ...]
+    decisions: tuple[Decision, ...]
+    leases_used: Mapping[str, tuple[UsbAppearance, ...]]
+    problems: tuple[Text, ...]
+    settled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What others do at the two turning points.
+
+    `before_refuse` writes out and unmounts a storage device whose time is over. It runs in a thread, and after
+    `seconds` the device is refused whatever it does. `before_admit` makes durable that a lease is being used; when it
+    raises OSError or PortsealError, the device is not admitted.
+    """
+
+    before_refuse: Callable[[UsbDevice], None] | None = None
+    before_admit: Callable[[Decision], None] | None = None
+    seconds: float = 10.0
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What is remembered of an appearance. `wanted` is what was admitted (None: nothing), `got` what came up."""
+
+    wanted: frozenset[int] | None = None
+    got: frozenset[int] = frozenset()
+    lease: str = ""
+    from_start: bool = False
+    told: bool = False
+    withheld: frozenset[int] = frozenset()
+    driverless_since: float | None = None
+    driverless_told: bool = False
+    probed: float = 0.0
+    persist_read: int = -REREAD
+
+
+@dataclass(slots=True)
+class _Work:
+    """What one pass gathers."""
+
+    now: float
+    first: bool
+    problems: list[Text]
+    events: list[Event] = field(default_factory=list)
+    used: dict[str, tuple[UsbAppearance, ...]] = field(default_factory=dict)
+    settled: bool = True
+
+
+class Enforcer:
+    """Brings the kernel's USB to what `decide` says, pass by pass.
+
+    What was open before the first pass counts as opened by the system, not by a stranger: at a boot without the kernel
+    parameter everything is.
+    """
+
+    def __init__(self, usb: Usb, decide: Decide, hooks: Hooks = Hooks()) -> None:
+        self._usb = usb
+        self._decide = decide
+        self._hooks = hooks
+        self._passes = 0
+        self._looked = False
+        self._last: tuple[UsbDevice, ...] = ()
+        self._seen: dict[UsbAppearance, _Seen] = {}
+        self._buses: dict[str, int] = {}
+        self._quiet = Quiet()
+        self._retries: dict[str, tuple[int, float]] = {}
+
+    def run_pass(self, bindings: Sequence[UsbBinding], leases: Sequence[Lease], moment: Moment) -> Pass:
+        """Look and act once; raises only what `decide` raises. Nothing is opened then, or by a scan that failed."""
+        self._passes += 1
+        scan = self._usb.scan()
+        work = _Work(moment.now, not self._looked, list(scan.problems))
+        self._shut_defaults(scan, work)
+        self._name_controllers(scan, work)
+        seen = {each.name for each in scan.devices}
+        missing = () if scan.complete else tuple(each for each in self._last if each.name not in seen)
+        self._last = devices = missing + scan.devices
+        decisions = _one_each(devices, self._decide(devices, bindings, leases, moment.now, moment.boot))
+        self._remember(decisions, forget=scan.complete)
+        self._refuse(decisions, work)
+        if scan.complete:
+            self._looked = True
+            self._admit([each for each in decisions if each.allowed], leases, work)
+        else:
+            work.settled = False
+        self._forget_troubles(moment.now)
+        return Pass(scan, tuple(work.events), decisions, work.used, tuple(work.problems), work.settled)
+
+    def _shut_defaults(self, scan: Scan, work: _Work) -> None:
+        """Shut what would admit by itself, and say what was found."""
+        found = [
+            f"{bus.name} {name}={value}"
+            for bus in scan.buses
+            for name, value in (
+                ("authorized_default", bus.authorized_default),
+                ("interface_authorized_default", bus.interface_authorized_default),
+            )
+            if value not in (0, None)
+        ]
+        found += [f"usbcore authorized_default={scan.new_controllers}"] if scan.new_controllers not in (0, None) else []
+        if not found:
+            return
+        results = self._usb.shut_defaults()
+        for each in results:
+            self._judge("shut", each, work)
+        shut = bool(results) and all(each.outcome is Outcome.DONE for each in results)
+        data: dict[str, Value] = {"found": found[:MAX_LIST], "start": work.first, "shut": shut}
+        self._tell(work, "gate.default_changed", data, quiet="defaults")
+        work.settled = False
+
+    def _name_controllers(self, scan: Scan, work: _Work) -> None:
+        known, self._buses = self._buses, {**self._buses, **{each.name: each.mark for each in scan.buses}}
+        if scan.complete:
+            self._buses = {each.name: each.mark for each in scan.buses}
+        for bus in scan.buses:
+            if not work.first and known.get(bus.name) != bus.mark:
+                rule = bus.authorized_default
+                self._tell(work, "gate.controller_added", {"bus": bus.name, "place": bus.prefix, "found": rule})
+
+    def _remember(self, decisions: Iterable[Decision], *, forget: bool) -> None:
+        """Have a memory for each appearance, and none for those that left: nothing carries over to another one."""
+        now = {_key(each): self._seen.get(_key(each)) or _Seen() for each in decisions}
+        self._seen = now if forget else self._seen | now
+
+    def _refuse(self, decisions: Sequence[Decision], work: _Work) -> None:
+        """Refuse what is denied and open, what is behind a hub before the hub; tell of what was refused already."""
+        waiting: list[tuple[Decision, threading.Thread]] = []
+        # One deadline for all: sixteen sticks must not have ten seconds each.
+        until = time.monotonic() + self._hooks.seconds
+        for decision in (each for each in reversed(decisions) if not each.allowed):
+            device, seen = decision.device, self._seen[_key(decision)]
+            if device.authorized is False:
+                self._tell_refused(decision, seen, work)
+                continue
+            seen.from_start |= work.first
+            foreign = device.authorized is True and seen.wanted is None and not seen.from_start
+            if foreign:
+                data = {**described(device), "code": decision.code}
+                self._tell(work, "gate.foreign_authorise", data, quiet=f"foreign {device.port}")
+            # Who opened it without being asked has no time to write it out.
+            goodbye = None if foreign else self._goodbye(device, device.released)
+            if goodbye is None:
+                self._refuse_one(decision, seen, foreign, work)
+            else:
+                waiting.append((decision, goodbye))
+        for decision, goodbye in waiting:
+            self._wait(goodbye, until, decision.device, work)
+            self._refuse_one(decision, self._seen[_key(decision)], False, work)
+
+    def _refuse_one(self, decision: Decision, seen: _Seen, foreign: bool, work: _Work) -> None:
+        device = decision.device
+        if not self._due(f"refuse {device.name}", work):
+            return
+        result = self._usb.refuse(device)
+        if self._judge("refuse", result, work, device, _REFUSE_AGAIN) is Outcome.DONE:
+            work.settled = False
+            self._note(device, False, frozenset())
+            if not foreign and (device.authorized or seen.wanted is not None):
+                data = {**_reasons(decision), "lease": seen.lease, "start": seen.from_start}
+                self._tell(work, "usb.relocked", data)
+                seen.told = True
+            seen.wanted, seen.from_start = None, False
+
+    def _tell_refused(self, decision: Decision, seen: _Seen, work: _Work) -> None:
+        if seen.wanted is not None:  # somebody else refused it: the keeper, the hook before sleep, root
+            self._tell(work, "usb.relocked", {**_reasons(decision), "lease": seen.lease, "start": False})
+        elif not seen.told:
+            self._tell(work, "usb.blocked", _reasons(decision))
+        seen.wanted, seen.told = None, True
+        self._no_persist(decision.device, seen, work)
+
+    def _goodbye(self, device: UsbDevice, numbers: frozenset[int]) -> threading.Thread | None:
+        """Start to write out and unmount storage that is to be shut; None when there is nothing to do."""
+        stores = any(each.usb_class == STORAGE and each.number in numbers for each in device.interfaces)
+        hook = self._hooks.before_refuse
+        if hook is None or not stores:
+            return None
+        # A thread of its own: writing to a broken stick may hang in the kernel for ever.
+        thread = threading.Thread(target=_quietly, args=(hook, device), name=f"goodbye {device.name}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # no memory for a thread: it is refused as it is
+            return None
+        return thread
+
+    def _wait(self, goodbye: threading.Thread, until: float, device: UsbDevice, work: _Work) -> None:
+        goodbye.join(max(0.0, until - time.monotonic()))
+        if goodbye.is_alive():
+            seconds = self._hooks.seconds
+            work.problems.append(t("{device} was not unmounted in {seconds} s", device=device.name, seconds=seconds))
+
+    def _admit(self, decisions: Sequence[Decision], leases: Sequence[Lease], work: _Work) -> None:
+        used = {lease.jti: set(lease.used) for lease in leases}
+        for decision in decisions:
+            device, seen = decision.device, self._seen[_key(decision)]
+            self._no_persist(device, seen, work)
+            if not _differs(decision, seen):
+                self._look_for_driver(decision, seen, work)
+                admitted = True
+            else:
+                admitted = self._admit_one(decision, used, work)
+            if admitted and decision.lease and device.appearance not in used.get(decision.lease, ()):
+                work.used[decision.lease] = (*work.used.get(decision.lease, ()), device.appearance)
+
+    def _admit_one(self, decision: Decision, used: Mapping[str, set[UsbAppearance]], work: _Work) -> bool:
+        """Admit one device; True when something of it is, or was, open by the decision."""
+        device, seen = decision.device, self._seen[_key(decision)]
+        if not self._due(f"admit {device.name}", work) or not self._may_use(decision, used, work):
+            return False
+        extra = device.released - decision.interfaces
+        if extra - (seen.wanted or frozenset()) and not work.first:
+            data = {**described(device), "code": decision.code, "numbers": _words(extra)}
+            self._tell(work, "gate.foreign_authorise", data, quiet=f"foreign {device.port}")
+        elif (goodbye := self._goodbye(device, extra)) is not None:
+            self._wait(goodbye, time.monotonic() + self._hooks.seconds, device, work)
+        result = self._usb.admit(device, decision.interfaces)
+        outcome = self._judge("admit", result, work, device)
+        if outcome is Outcome.DONE:
+            seen.wanted, seen.got, seen.lease, seen.told = decision.interfaces, result.released, decision.lease, True
+            if result.written:
+                numbers = _words(result.released)
+                self._tell(work, "usb.opened", {**_reasons(decision), "lease": decision.lease, "numbers": numbers})
+            if decision.withheld - seen.withheld:
+                numbers = _words(decision.withheld)
+                self._tell(work, "usb.withheld", {**_reasons(decision), "lease": decision.lease, "numbers": numbers})
+            seen.withheld = decision.withheld
+        elif result.written:
+            seen.wanted = decision.interfaces  # opened by us, and what failed then is tried again
+        if result.written:
+            self._note(device, True, result.released)
+        if outcome is not Outcome.DONE or result.written:
+            work.settled = False
+        return outcome is Outcome.DONE or result.written
+
+    def _note(self, device: UsbDevice, authorized: bool, released: frozenset[int]) -> None:
+        """Keep what was written: should the next scan fail, what was opened is still known to be open."""
+        self._last = tuple(
+            replace(each, authorized=authorized, released=released) if each.name == device.name else each
+            for each in self._last
+        )
+
+    def _may_use(self, decision: Decision, used: Mapping[str, set[UsbAppearance]], work: _Work) -> bool:
+        """Make durable that the lease is used: a crash right after opening must not give the use back."""
+        hook = self._hooks.before_admit
+        if hook is None or not decision.lease or decision.device.appearance in used.get(decision.lease, ()):
+            return True
+        try:
+            hook(decision)
+        except (OSError, PortsealError) as error:
+            name = decision.device.name
+            work.problems.append(
+                t("{device} stays shut: its use cannot be stored ({cause})", device=name, cause=str(error))
+            )
+            return False
+        return True
+
+    def _look_for_driver(self, decision: Decision, seen: _Seen, work: _Work) -> None:
+        """Probe again for what no driver took; when none comes, modules are not loaded: udev is not at work."""
+        device = decision.device
+        expected = {each.number for each in device.interfaces if each.usb_class in _DRIVEN} & device.released
+        if not expected or expected & device.bound:
+            seen.driverless_since, seen.driverless_told = None, False
+            return
+        since = seen.driverless_since = work.now if seen.driverless_since is None else seen.driverless_since
+        waiting = 0 <= work.now - since < DRIVER_SECONDS
+        if waiting or work.now - seen.probed >= PROBE_SECONDS:
+            seen.probed = work.now
+            self._judge("probe", self._usb.probe(device), work, device)
+        if waiting:
+            work.settled = False
+        elif not seen.driverless_told:
+            seen.driverless_told = True
+            self._tell(work, "udev.missing", {**described(device), "numbers": _words(expected)})
+
+    def _no_persist(self, device: UsbDevice, seen: _Seen, work: _Work) -> None:
+        if device.hub or self._passes - seen.persist_read < REREAD or not self._due(f"persist {device.name}", work):
+            return
+        if self._judge("persist", self._usb.no_persist(device), work, device) is Outcome.DONE:
+            seen.persist_read = self._passes
+
+    def _judge(
+        self, what: str, result: Result, work: _Work, device: UsbDevice | None = None, longest: float = _TRY_AGAIN
+    ) -> Outcome:
+        """Note how a write ended; after a failure the next pass tries again, and then less and less often."""
+        key = f"{what} {device.name if device else result.where}"
+        if result.outcome is not Outcome.FAILED:
+            self._retries.pop(key, None)
+            return result.outcome
+        tries = self._retries.get(key, (0, 0.0))[0] + 1
+        wait = 0.0 if tries == 1 else min(longest, 0.5 * 2.0 ** min(tries, 10))
+        self._retries[key] = tries, work.now + wait
+        work.settled = work.settled and tries > 1
+        work.problems.append(t("{file} cannot be written ({cause})", file=result.where, cause=result.cause))
+        data: dict[str, Value] = {"operation": what, "file": result.where, "cause": result.cause}
+        self._tell(work, "gate.write_failed", {**data, **(described(device) if device else {})}, quiet=f"failed {key}")
+        return result.outcome
+
+    def _due(self, key: str, work: _Work) -> bool:
+        return work.now >= self._retries.get(key, (0, work.now))[1]
+
+    def _tell(self, work: _Work, kind: str, data: Mapping[str, Value], quiet: str = "") -> None:
+        """Add an event; of those with the same `quiet` only one in QUIET_SECONDS."""
+        held = self._quiet.ask(quiet, work.now) if quiet else None
+        if not quiet:
+            work.events.append(Event(kind, data))
+        elif held is not None:
+            work.events.append(Event(kind, {**data, "held_back": held}))
+
+    def _forget_troubles(self, now: float) -> None:
+        """Keep no memory of failures long past: a flood of devices must not fill it."""
+        self._quiet.forget(now)
+        self._retries = {key: kept for key, kept in self._retries.items() if now - kept[1] < 10 * QUIET_SECONDS}
+
+
+def _reasons(decision: Decision) -> dict[str, Value]:
+    return {
+        **described(decision.device),
+        "code": decision.code,
+        "reason": str(decision.reason)[:400],
+        "binding": decision.binding,
+    }
+
+
+def _words(numbers: Iterable[int]) -> list[str]:
+    return [str(each) for each in sorted(numbers)][:MAX_LIST]
+
+
+def _key(decision: Decision) -> UsbAppearance:
+    return decision.device.appearance
+
+
+def _differs(decision: Decision, seen: _Seen) -> bool:
+    """Tell whether a device that is allowed is not open as it should be."""
+    device = decision.device
+    return (
+        device.authorized is not True
+        or seen.wanted != decision.interfaces
+        or device.released != seen.got
+        or not device.released <= decision.interfaces
+    )
+
+
+def _one_each(devices: Sequence[UsbDevice], decisions: Iterable[Decision]) -> tuple[Decision, ...]:
+    """Give one decision for each device, in the devices' order: none is a denial, and of two the stricter counts."""
+    found: dict[str, Decision] = {}
+    for each in decisions:
+        other = found.get(each.device.name)
+        found[each.device.name] = (
+            each if other is None else replace(each, interfaces=each.interfaces & other.interfaces)
+        )
+    nothing: frozenset[int] = frozenset()
+    undecided = t("nothing was decided about it")
+    return tuple(found.get(each.name) or Decision(each, nothing, "unknown", undecided) for each in devices)
+
+
+def _quietly(hook: Callable[[UsbDevice], None], device: UsbDevice) -> None:
+    with suppress(Exception):  # whatever happens in it, the device is refused
+        hook(device)
