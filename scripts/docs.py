@@ -20,6 +20,7 @@ from pathlib import Path
 import click
 from packaging.requirements import Requirement
 
+from agent.cli.base import Spot
 from agent.cli.main import make
 from controller.cli.base import common_options, speak
 from controller.cli.main import cli
@@ -140,7 +141,7 @@ def cli_page(language: str) -> str:
     lines = [words["common"], "", *_options(common_options(), click.Context(cli), words), ""]
     for path, command, context in commands(cli, "portseal"):
         lines += _command(path, command, context, language, [*common, "help"])
-    agent = make(language)
+    agent = make(Spot(language))
     for path, command, context in commands(agent, "portseal-agent"):
         lines += [f"## portseal-agent {path}", "", f"`{_usage(context)}`", "", command.help or "", ""]
         lines += [*_options(_own(command, ["help"]), context, words), ""]

@@ -13,12 +13,13 @@ from pathlib import Path
 import click
 import pytest
 
+from agent.cli.base import Spot
 from agent.cli.main import make
 from controller.cli.main import cli
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(page for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")))
-PROGRAMS: dict[str, click.Group] = {"portseal": cli, "portseal-agent": make("en")}
+PROGRAMS: dict[str, click.Group] = {"portseal": cli, "portseal-agent": make(Spot("en"))}
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`((?:portseal|portseal-agent) [^`\n]+)`")

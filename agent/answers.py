@@ -1,0 +1,242 @@
+"""What the running agent does when it is asked: grants and revocations, status, bindings, and the events' way out.
+
+A request is an object with the member `do`; an answer has `ok`, and when that is false `code` and `error`. The broker's
+messages come here too: what they may do is the same.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from agent.terminal import Terminal
+from agent.usb import bindings as files
+from agent.usb.events import Quiet, described
+from agent.usb.gate import remaining
+from agent.usb.leases import lease_of
+from policies import grants
+from policies.errors import InputError, PortsealError, UsageError
+from policies.texts import LANGUAGES, Text, render, t
+from policies.usb import Decision, Scope, UsbBinding, UsbDevice, UsbRole
+
+_log = logging.getLogger("portseal.agent")
+
+#: Events given in one answer, at most.
+MOST_EVENTS = 500
+#: Leases that may be open at one time.
+MOST_LEASES = 16
+
+Request = Mapping[str, Any]
+Reply = dict[str, Any]
+
+
+class Answers:
+    """Answers for one terminal; after everything that may change what is open it looks."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self._quiet = Quiet()
+        self._verbs: dict[object, Callable[[Request], Reply]] = {
+            "status": self._status,
+            "grant": self._grant,
+            "revoke": self._revoke,
+            "relock": self._relock,
+            "devices": self._devices,
+            "bind": self._bind,
+            "unbind": self._unbind,
+            "events": self._events,
+            "ack": self._ack,
+        }
+
+    def answer(self, request: Request) -> Reply:
+        """Do what is asked; every refusal and failure is an answer, never an exception."""
+        verb = self._verbs.get(request.get("do"), _unknown)
+        try:
+            return verb(request)
+        except PortsealError as error:
+            return {"ok": False, "code": "failed", "exit_code": error.exit_code, "error": _said(error)}
+        except Exception:  # noqa: BLE001 - a mistake of ours in one request must not take the gate's loop down with it
+            _log.exception("a request failed")
+            return {"ok": False, "code": "failed", "exit_code": 3, "error": dict.fromkeys(LANGUAGES, "internal error")}
+
+    def _grant(self, request: Request) -> Reply:
+        """Follow a grant, or say why not; both are events, and the acceptance is durable before anything opens."""
+        terminal, spool = self._terminal, self._terminal.spool
+        moment = terminal.moment
+        try:
+            grant = grants.read(_text(request, "token").encode(), terminal.config.grant_key)
+        except grants.GrantRefused as refused:
+            return self._refused(refused.code, refused.what, None)
+        standing = spool.state.standing(
+            terminal.config.site, spool.nonce.value, terminal.config.longest_lease, terminal.config.skew
+        )
+        verdict = grants.judge(grant, standing, moment)
+        if not verdict.accepted:
+            return self._refused(verdict.code, verdict.reason, grant)
+        if len(spool.state.leases) >= MOST_LEASES:
+            return self._refused("too_many", t("as many leases are open as this terminal allows"), grant)
+        lease = lease_of(grant, moment.boottime, verdict.ends)
+        data = {
+            "lease": grant.jti, "card": grant.sub, "counter": grant.ctr, "seconds": round(lease.ends - lease.opened),
+            **_scope(grant.scope),
+        }  # fmt: skip
+        event = spool.accept(grant, data, moment, lease)
+        terminal.look()
+        return {"ok": True, "lease": grant.jti, "seq": event.seq, "seconds": round(lease.ends - lease.opened)}
+
+    def _refused(self, code: str, reason: Text, grant: grants.Grant | None) -> Reply:
+        data: dict[str, Any] = {"code": code, "reason": render(reason, "en")}
+        if grant is not None:
+            data |= {"lease": grant.jti, "card": grant.sub, "counter": grant.ctr}
+        # What nobody of ours has signed can come as often as its sender likes; what is signed is told each time.
+        held = 0 if grant is not None else self._quiet.ask(code, self._terminal.moment.boottime)
+        if held is not None:
+            self._terminal.spool.append(
+                "lease.refused", data | ({"held_back": held} if held else {}), self._terminal.moment
+            )
+        return {"ok": False, "code": code, "exit_code": 4, "error": _both(reason)}
+
+    def _revoke(self, request: Request) -> Reply:
+        terminal = self._terminal
+        try:
+            revoke = grants.read_revoke(_text(request, "token").encode(), terminal.config.grant_key)
+        except grants.GrantRefused as refused:
+            return {"ok": False, "code": refused.code, "exit_code": 4, "error": _both(refused.what)}
+        state = terminal.spool.state
+        standing = state.standing(terminal.config.site, "", 0, 0)
+        verdict = grants.judge_revoke(revoke, standing)
+        if not verdict.accepted:
+            return {"ok": False, "code": verdict.code, "exit_code": 4, "error": _both(verdict.reason)}
+        ended = [each.jti for each in state.leases if revoke.ends(each.jti)]
+        terminal.end(ended, "revoked")
+        terminal.look()
+        if revoke.ctr is not None and revoke.ctr > state.counter:
+            counter = revoke.ctr
+            terminal.spool.commit(terminal.moment, (), lambda now: now.raised(counter))
+        return {"ok": True, "ended": ended}
+
+    def _relock(self, _: Request) -> Reply:
+        ended = [each.jti for each in self._terminal.spool.state.leases]
+        self._terminal.end(ended, "relocked")
+        self._terminal.look()
+        return {"ok": True, "ended": ended}
+
+    def _status(self, _: Request) -> Reply:
+        terminal, view = self._terminal, self._terminal.view
+        state, now = terminal.spool.state, terminal.moment.boottime
+        leases = []
+        for each in state.leases:
+            left = remaining(each, now)
+            leases.append(
+                {"lease": each.jti, "card": each.card, "seconds": int(left.seconds), "devices": left.devices,
+                 "purpose": each.scope.purpose, "allows": _both(left.limits)}
+            )  # fmt: skip
+        return {
+            "ok": True, "site": terminal.config.site, "terminal": terminal.config.terminal,
+            "state": "open" if leases else "shut", "boot": state.boot, "boot_id": state.boot_id,
+            "nonce": terminal.spool.nonce.value, "counter": state.counter, "seq": state.head.seq,
+            "unacked": state.held, "leases": leases, "away": list(view.away), "fault": view.fault,
+            "devices": [_decided(each) for each in view.decisions],
+        }  # fmt: skip
+
+    def _devices(self, _: Request) -> Reply:
+        self._terminal.look()
+        return {"ok": True, "devices": [_decided(each) for each in self._terminal.view.decisions]}
+
+    def _bind(self, request: Request) -> Reply:
+        """Bind what is plugged in at a port, given by the kernel's name or the port path, as it is now."""
+        terminal = self._terminal
+        where, name, role = (_text(request, member) for member in ("at", "name", "role"))
+        if role not in set(UsbRole):
+            raise UsageError(
+                t("{role} is no role", role=role), next_step=t("write one of {roles}", roles=", ".join(UsbRole))
+            )
+        terminal.look()
+        found = [each.device for each in terminal.view.decisions if where in (each.device.name, each.device.port)]
+        if not found:
+            raise InputError(
+                t("no device is plugged in there"), where=where, next_step=t("see 'portseal-agent devices'")
+            )
+        device = found[0]
+        peer = terminal.view.peers.get(device.port)
+        ports = (device.port,) if peer is None else (device.port, peer)
+        binding = UsbBinding(name, UsbRole(role), ports, device.identity)
+        others = [each for each in terminal.view.bindings if each.name != name and not set(each.ports) & set(ports)]
+        self._save((*others, binding))
+        self._told("binding.added", device, name)
+        return {"ok": True, "ports": list(ports)}
+
+    def _unbind(self, request: Request) -> Reply:
+        name, terminal = _text(request, "name"), self._terminal
+        kept = tuple(each for each in terminal.view.bindings if each.name != name)
+        if len(kept) == len(terminal.view.bindings):
+            raise InputError(
+                t("nothing is bound by this name"), where=name, next_step=t("see 'portseal-agent devices'")
+            )
+        self._save(kept)
+        self._told("binding.removed", None, name)
+        return {"ok": True}
+
+    def _save(self, bindings: tuple[UsbBinding, ...]) -> None:
+        files.save_bindings(self._terminal.config.bindings, bindings)
+
+    def _told(self, kind: str, device: UsbDevice | None, name: str) -> None:
+        data = {} if device is None else described(device)
+        self._terminal.spool.append(kind, {**data, "binding": name}, self._terminal.moment)
+        self._terminal.look()
+
+    def _events(self, request: Request) -> Reply:
+        """Give waiting events beyond a number, in order, as the bytes that were signed."""
+        after, limit = _number(request, "after", 0), min(_number(request, "limit", MOST_EVENTS), MOST_EVENTS)
+        found = self._terminal.spool.unacked(after, limit)
+        return {"ok": True, "events": [raw.decode() for _, raw in found], "unacked": self._terminal.spool.state.held}
+
+    def _ack(self, request: Request) -> Reply:
+        gone = self._terminal.spool.ack(_number(request, "seq", 0), _text(request, "digest"), self._terminal.moment)
+        return {"ok": True, "acked": gone}
+
+
+def _unknown(_: Request) -> Reply:
+    raise UsageError(t("the agent does not know what is asked"))
+
+
+def _decided(each: Decision) -> Reply:
+    return {
+        **described(each.device),
+        "allowed": each.allowed,
+        "code": each.code,
+        "binding": each.binding,
+        "lease": each.lease,
+        "reason": _both(each.reason),
+        "withheld": sorted(each.withheld),
+    }
+
+
+def _scope(scope: Scope) -> Reply:
+    return {
+        "ports": list(scope.ports), "classes": list(scope.classes), "devices": scope.devices, "purpose": scope.purpose,
+        "once": scope.once, "read_only": scope.read_only,
+    }  # fmt: skip
+
+
+def _said(error: PortsealError) -> dict[str, str]:
+    return {language: error.line(language) for language in LANGUAGES}
+
+
+def _both(text: Text) -> dict[str, str]:
+    return {language: render(text, language) for language in LANGUAGES}
+
+
+def _text(request: Request, member: str) -> str:
+    value = request.get(member)
+    if not isinstance(value, str) or not value:
+        raise UsageError(t("the request has no {member}", member=member))
+    return value
+
+
+def _number(request: Request, member: str, default: int) -> int:
+    value = request.get(member, default)
+    if type(value) is not int or value < 0:
+        raise UsageError(t("the request has no {member}", member=member))
+    return value

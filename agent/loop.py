@@ -1,0 +1,133 @@
+"""The agent's process: one thread, one selector; uevents, requests and the clock are reasons to look.
+
+Whatever cannot be set up, the gate is shut first: the kernel's defaults are made to refuse before the terminal's own
+declaration is read.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import selectors
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from agent.answers import Answers
+from agent.clock import Clock
+from agent.config import CONFIG_FOLDER, Config, load_config
+from agent.control import SOCKET, Control
+from agent.link.database import storage_errors
+from agent.link.identity import agent_key
+from agent.link.spool import Spool, SpoolPlace, open_spool
+from agent.service import Service
+from agent.terminal import MOST_PENDING, TICK, Terminal
+from agent.usb.bindings import load_bindings
+from agent.usb.enforce import Enforcer
+from agent.usb.events import Event
+from agent.usb.events import Moment as PassMoment
+from agent.usb.gate import decide
+from agent.usb.monitor import Monitor, Pulse
+from agent.usb.sysfs import Usb
+from policies.errors import StorageFailed
+from policies.grants import Moment
+
+_log = logging.getLogger("portseal.agent")
+
+#: The shortest time between two looks, in seconds: a flood of uevents leads to one look after the other, not more.
+REST = 0.05
+
+
+def serve(folder: Path = CONFIG_FOLDER, sysfs: Path = Path("/sys")) -> None:
+    """Run until SIGTERM or SIGINT; raises PortsealError when the terminal is not set up, or its folders fail."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
+    usb = Usb(sysfs)
+    usb.shut_defaults()
+    config, clock = load_config(folder), Clock()
+    service = Service(os.environ)
+    before: list[Event] = []
+    with _memory(config, clock, _Blind(usb, config, clock, service, before)) as spool:
+        terminal = Terminal(config, clock, spool, usb)
+        terminal.tell(before)
+        _Loop(config, terminal, service, sysfs).run()
+
+
+def _memory(config: Config, clock: Clock, blind: Callable[[StorageFailed], None]) -> Spool:
+    """Open the agent's memory; as long as the disk refuses, `blind` keeps what is bound working and all else shut."""
+    place = SpoolPlace(config.state, config.run, config.terminal, clock.boot)
+    while True:
+        now = clock.read()
+        try:
+            with storage_errors(config.state):
+                config.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return open_spool(place, agent_key(config.state), Moment(now.wall, now.boottime))
+        except StorageFailed as error:
+            blind(error)
+
+
+class _Blind:
+    """Passes without a memory: no lease opens anything, what happens is kept to be told, up to a bound."""
+
+    def __init__(self, usb: Usb, config: Config, clock: Clock, service: Service, events: list[Event]) -> None:
+        self._enforcer = Enforcer(usb, decide)
+        self._config, self._clock, self._service, self._events = config, clock, service, events
+        self._said = False
+
+    def __call__(self, error: StorageFailed) -> None:
+        """Make one pass and wait a moment."""
+        if not self._said:
+            _log.error("%s", error)
+            self._service.ready()
+            self._service.status(str(error))
+            self._said = True
+        bindings = load_bindings(self._config.bindings, self._config.state).bindings
+        done = self._enforcer.run_pass(bindings, (), PassMoment(self._clock.read().boottime, self._clock.boot))
+        self._events.extend(done.events[: MOST_PENDING - len(self._events)])
+        self._service.alive()
+        time.sleep(TICK)
+
+
+class _Loop:
+    def __init__(self, config: Config, terminal: Terminal, service: Service, sysfs: Path) -> None:
+        self._terminal = terminal
+        self._selector = selectors.DefaultSelector()
+        self._monitor = Monitor(Pulse(sysfs))
+        self._control = Control(config.run / SOCKET, Answers(terminal).answer, self._selector)
+        self._service = service
+        self._stopping = ""
+
+    def run(self) -> None:
+        """Look, wait, and look again."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        # A signal must end the wait at once, also one that comes just before it.
+        reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(writer)
+        self._selector.register(reader, selectors.EVENT_READ, lambda _: os.read(reader, 64))
+        self._selector.register(self._monitor, selectors.EVENT_READ, lambda _: self._monitor.drain())
+        self._terminal.start()
+        self._service.ready()
+        fed = time.monotonic()
+        while True:
+            for key, mask in self._selector.select(self._terminal.wait()):
+                key.data(mask)
+            if self._stopping:
+                break
+            self._monitor.beat()
+            self._terminal.tell(self._monitor.events())
+            self._terminal.look()
+            self._control.tidy()
+            if self._service.watchdog is not None and time.monotonic() - fed >= self._service.watchdog / 2:
+                self._service.alive()
+                fed = time.monotonic()
+            time.sleep(REST)
+        self._service.stopping()
+        self._terminal.stop(self._stopping)
+        self._control.close()
+        self._monitor.close()
+
+    def _stop(self, number: int, _frame: FrameType | None) -> None:
+        self._stopping = signal.Signals(number).name
