@@ -6,17 +6,23 @@ service manager the processes of the units are started one by one, as the units 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
 
-from lab.terminal.vm import Result, Terminal
+from lab.terminal.cache import default_folder, digest, kept
+from lab.terminal.fleet import golden
+from lab.terminal.machine import Machine
+from lab.terminal.vm import Result, Snapshot, Terminal
 from policies.grants import Grant, Revoke, sign, sign_revoke
 from policies.keys import PublicKey, SigningKey
-from policies.messages.event import AgentEvent, Head, digest, read_event, verify_chain
+from policies.messages import event as events
+from policies.messages.event import AgentEvent, Head
 from policies.usb import STORAGE, Scope
 
 AGENT = "/opt/portseal/bin/portseal-agent"
@@ -25,19 +31,24 @@ SITE, NAME = "lab", "terminal-1"
 #: A grant as a swipe for copying a video makes it: one storage device at any port.
 COPY = Scope(("*",), (STORAGE,), 1, "case")
 
+#: The lab's site key: everybody may know it, and a snapshot that has it can be used by all.
+LAB_KEY = SigningKey(hashlib.sha256(b"portseal lab terminal").digest())
+
+#: Stands for the socket unit, which starts a process for each connection.
 _UNMOUNT = """
-import os, socket
+import os, signal, socket
 from agent.usb import storage
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+storage.SOCKET.unlink(missing_ok=True)
 listener = socket.socket(socket.AF_UNIX)
 listener.bind(str(storage.SOCKET))
 listener.listen()
 while True:
     link, _ = listener.accept()
     if os.fork() == 0:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os._exit(storage.main(link.fileno(), link.fileno()))
     link.close()
-    while os.waitpid(-1, os.WNOHANG)[0] if True else 0:
-        pass
 """
 
 
@@ -46,8 +57,13 @@ class Sealed:
     """The agent in `guest`. `key` signs grants; `counter` is of the last one."""
 
     guest: Terminal
-    key: SigningKey = field(default_factory=SigningKey.generate)
+    key: SigningKey = LAB_KEY
     counter: int = 0
+
+    @classmethod
+    def restore(cls, machine: Machine) -> Sealed:
+        """Give a guest in which all is at work, and in which nothing is plugged in; to be closed by the caller."""
+        return cls(Terminal.restore(_at_work(machine), same_boot=True))
 
     def set_up(self) -> None:
         """Put the declaration there, as enrolment does."""
@@ -126,7 +142,7 @@ class Sealed:
     def events(self, after: int = 0) -> list[AgentEvent]:
         """Give the waiting events, each read as it was signed."""
         done = self.ask("events", "--after", str(after))
-        return [read_event(line.encode(), None) for line in done.output.splitlines() if line]
+        return [events.read_event(line.encode(), None) for line in done.output.splitlines() if line]
 
     def kinds(self, after: int = 0) -> list[str]:
         """Give the kinds of the waiting events, in order."""
@@ -139,12 +155,33 @@ class Sealed:
 
     def verify(self, raw: Sequence[bytes]) -> Head:
         """Verify a chain of events from its beginning."""
-        return verify_chain(raw, self.public())
+        return events.verify_chain(raw, self.public())
 
     def ack(self, event: AgentEvent) -> None:
         """Let the agent forget up to this event."""
-        self.guest.ok([AGENT, "events", "--ack", f"{event.seq}:{digest(event.raw)}"])
+        self.guest.ok([AGENT, "events", "--ack", f"{event.seq}:{events.digest(event.raw)}"])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.guest.close()
 
     def _spawn(self, name: str, command: str) -> None:
         self.guest.ok(f"setsid sh -c 'echo $$ > /run/{name}.pid; exec {command}' > /run/{name}.log 2>&1 < /dev/null &")
         self.guest.until(lambda: self.guest.sh(f"test -s /run/{name}.pid").code == 0)
+
+
+def _at_work(machine: Machine) -> Snapshot:
+    def finish(into: Path) -> None:
+        with Terminal.further(golden(machine), machine, into) as guest:
+            sealed = Sealed(guest)
+            sealed.set_up()
+            sealed.start()
+            guest.save(into)
+
+    return Snapshot(machine, kept(default_folder(), "sealed", digest(*machine.key, _recipe()), finish))
+
+
+def _recipe() -> bytes:
+    return Path(__file__).read_bytes()

@@ -117,18 +117,21 @@ class Terminal:
         return terminal
 
     @classmethod
-    def restore(cls, snapshot: Snapshot, machine: Machine | None = None, *, set_clock: bool = True) -> Self:
+    def restore(
+        cls, snapshot: Snapshot, machine: Machine | None = None, *, set_clock: bool = True, same_boot: bool = False
+    ) -> Self:
         """Continue a snapshot as a guest of its own: with random numbers and a boot id that no other has.
 
         `machine` may differ from the snapshot's in its network. Without `set_clock` the guest still has the time at
-        which it was stopped. Its monotonic clocks go on from there in any case.
+        which it was stopped. Its monotonic clocks go on from there in any case. `same_boot` keeps the boot id, which
+        processes of the snapshot have read.
         """
         chosen = machine or snapshot.machine
         if chosen.key != snapshot.machine.key:
             raise EquipmentError(t("the snapshot is of another machine."), where=str(snapshot.folder))
         terminal = cls(chosen, snapshot, None)
         try:
-            terminal._wake(now=set_clock, boot_id=True)
+            terminal._wake(now=set_clock, boot_id=not same_boot)
         except BaseException:
             terminal.close()
             raise

@@ -14,6 +14,7 @@ from lab.terminal import api
 from lab.terminal.fleet import golden
 from lab.terminal.guest import Image, build
 from lab.terminal.machine import Machine
+from lab.terminal.sealed import Sealed
 from lab.terminal.vm import Snapshot, Terminal
 from policies.errors import UsageError
 
@@ -39,3 +40,10 @@ def terminal(terminal_snapshot: Snapshot) -> Iterator[Terminal]:
     """Give a sealed guest of this test's own."""
     with Terminal.restore(terminal_snapshot) as guest:
         yield guest
+
+
+@pytest.fixture
+def sealed(terminal_image: Image) -> Iterator[Sealed]:
+    """Give a guest of this test's own in which the agent is at work."""
+    with Sealed.restore(Machine(terminal_image)) as at_work:
+        yield at_work
