@@ -37,7 +37,7 @@ class Fact(StrEnum):
     RUNNING = "running"  # line: one configuration line of the running configuration
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Read:
     """One command and how its answer becomes rows; several reads may share a command, which is then sent once.
 
@@ -56,7 +56,8 @@ class Read:
     (banners, certificates, a neighbour's free text). `complete` is a line that every whole answer has: without it the
     answer was cut short, or is none. `total` has a group `total` that must be the number of rows. `literal` keeps port
     names exactly as they are (Linux, Open vSwitch). `each` names a field: the command, with {port} in it, is asked once
-    for every port of which an earlier row has that field and it is not zero.
+    for every port of which an earlier row has that field and it is not zero. Regexes have no back-references, since the
+    parser makes one of all. A read is itself, equal to no other.
     """
 
     command: str
@@ -110,7 +111,10 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Save:
-    """How running becomes startup: the command, questions it may ask with their answers, the proof in its output."""
+    """How running becomes startup: the command, questions it may ask with their answers, the proof in its output.
+
+    A question is a regex that fits within the last line.
+    """
 
     command: str
     answers: tuple[tuple[str, str], ...] = ()

@@ -51,6 +51,12 @@ _SETTINGS = (
     "admin_up",
     "description",
 )
+#: Facts whose rows are lines, thousands of them, and never name a port.
+_CONFIGURATIONS = frozenset({Fact.RUNNING, Fact.STARTUP})
+#: What a row's text means; a word of the vendor's own means nothing here.
+_OPERS: dict[object, Oper] = {each.value: each for each in Oper}
+_MODES: dict[object, PortMode] = {each.value: each for each in PortMode}
+_VIOLATIONS: dict[object, Violation] = {each.value: each for each in Violation}
 
 
 def observe(
@@ -94,7 +100,7 @@ class _Facts:
             self.rows.setdefault(read.fact, []).extend(rows)
             self.gives |= read.gives
             self.literal = self.literal or read.literal
-            for row in rows:
+            for row in rows if read.fact not in _CONFIGURATIONS else ():
                 for name in _ports_of(row):
                     self._by_port[read.fact, name].append(row)
         self.guarded = self._guarded_vlans()
@@ -143,16 +149,16 @@ class _Facts:
     def port(self, name: str, oddities: list[Text]) -> ObservedPort:
         status = _merged(self.of(Fact.STATUS, name), last=True)
         security = _merged(self.of(Fact.SECURE, name))
-        config = self._config(name, status, oddities)
+        row = _merged(self.of(Fact.INTERFACE, name))
+        config = self._config(name, row, status, security, oddities)
         oper = status.get("oper")
         violations, if_index = security.get("violations"), status.get("if_index")
         violator = _text(security, "last_mac")
-        row = _merged(self.of(Fact.INTERFACE, name))
         voice_vlan = row.get("voice_vlan")
         return ObservedPort(
             name=name,
             config=config,
-            oper=Oper(str(oper)) if oper in set(Oper) else Oper.UNKNOWN,
+            oper=_OPERS.get(oper, Oper.UNKNOWN),
             blocked_cause=_text(status, "blocked_cause"),
             learned=self._learned(name, config),
             neighbours=tuple(dict.fromkeys(_neighbour(row) for row in self.of(Fact.NEIGHBOUR, name))),
@@ -164,9 +170,8 @@ class _Facts:
             voice_vlan=voice_vlan if isinstance(voice_vlan, int) else None,
         )
 
-    def _config(self, name: str, status: Row, oddities: list[Text]) -> PortConfig:
-        row = _merged(self.of(Fact.INTERFACE, name))
-        told = {**_merged(self.of(Fact.SECURE, name)), **row}
+    def _config(self, name: str, row: Row, status: Row, security: Row, oddities: list[Text]) -> PortConfig:
+        told = {**security, **row}
         told["secure"] = self._secure(name, row, oddities)
         if Fact.SOURCE_GUARD in self.rows:
             told.setdefault("source_guard", bool(self.of(Fact.SOURCE_GUARD, name)))
@@ -177,9 +182,9 @@ class _Facts:
         access = access_vlan if mode == "access" and isinstance(access_vlan, int) else None
         values: dict[str, object] = {
             **{key: told.get(key) for key in _SETTINGS},
-            "mode": PortMode(str(mode)) if mode in set(PortMode) else None,
+            "mode": _MODES.get(mode),
             "source_guard": self._guard(name, told.get("source_guard"), access),
-            "violation": Violation(str(violation)) if violation in set(Violation) else None,
+            "violation": _VIOLATIONS.get(violation),
             "secure_macs": self._secure_macs(name, row, access),
             "ip_bindings": self._ip_bindings(name, access),
         }
@@ -250,6 +255,8 @@ class _Facts:
         """
         if Fact.RUNNING not in self.rows or Fact.STARTUP not in self.rows:
             return None
+        if self.rows[Fact.RUNNING] == self.rows[Fact.STARTUP]:
+            return ()  # as a rule; where a line belongs is asked only when there are lines to show
         running = Counter(self._sectioned(Fact.RUNNING))
         startup = Counter(self._sectioned(Fact.STARTUP))
         return tuple(

@@ -1,17 +1,19 @@
 """The one row parser for all dialects: the text of an answer and a :class:`~drivers.dialect.Read` in, rows out.
 
 A line that nothing knows is an error, never a row that is missing: a secured address that a parser drops in silence is
-a binding that the controller believes to be absent. Terminal noise is understood first: pagers and their backspaces,
-log messages in the middle of a table, the echoed command, the prompt at the end.
+a binding that the controller believes to be absent. Terminal noise is understood first (:mod:`drivers.lines`), and the
+echoed command.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from drivers.dialect import Dialect, Read
+from drivers.lines import PROMPT, Blocks, joined, outside, said
 from policies.errors import EquipmentError, InputError, NotFound, UnparsedOutput, UsageError
 from policies.names import canonical, parse_mac, parse_vlans
 from policies.texts import t
@@ -19,22 +21,7 @@ from policies.texts import t
 #: One row: field → str, int, bool, None, a set of VLAN ids, or a list.
 Row = dict[str, object]
 
-_PROMPT = (
-    r"(?:[A-Za-z0-9][\w.\-/:@+]{0,79}(?:\([\w.\-/:@+ ]{0,79}\))?[>#]"
-    r"|<[^<>\s]{1,80}>|\[[~*]?[A-Za-z][^\[\]\s]{0,79}\])"
-)
-_TRAILING_PROMPT = re.compile(_PROMPT + r"\s*", re.ASCII)
-_ECHO = re.compile(_PROMPT + r"\s*(?P<typed>\S.*)", re.ASCII)
-_CLOCK = r"\d{1,2}:\d\d:\d\d(?:[.:]\d{1,6})?"
-#: Log messages that a terminal shows between two lines. IOS: an optional sequence number and time, then %FACILITY-
-#: SEVERITY-MNEMONIC. Comware: %date host MODULE/level/. VRP: date host %%version MODULE/level/.
-_LOG = re.compile(
-    rf"(?:\d{{1,10}}: )?(?:[*.]?(?:[A-Z][a-z]{{2}} {{1,2}}\d{{1,2}} (?:\d{{4}} )?)?{_CLOCK}(?: [A-Z]{{1,5}})?: "
-    r"|(?:\d+[ywdh]){1,4}: )?%[A-Z][A-Z0-9_]*(?:-[A-Z0-9_]+)*-[0-7]-[A-Z0-9_]+: "
-    rf"|%[A-Z][a-z]{{2}} {{1,2}}\d{{1,2}} {_CLOCK} \d{{4}} \S+ [A-Z0-9]+/\d/"
-    rf"|[A-Z][a-z]{{2}} {{1,2}}\d{{1,2}} \d{{4}} {_CLOCK}(?:[+-]\d\d:\d\d)? \S+ %%\d\d[A-Z0-9]+/\d/",
-    re.ASCII,
-)
+_ECHO = re.compile(PROMPT + r"\s*(?P<typed>\S.*)", re.ASCII)
 #: How a switch says no: checked where unknown lines are allowed and nothing proves that the answer is whole.
 _REFUSAL = re.compile(
     r"\s*(?:%\s?(?:Invalid input|(?:Incomplete|Ambiguous|Unrecognized|Unknown) command|Wrong parameter|Too many|"
@@ -42,13 +29,11 @@ _REFUSAL = re.compile(
     r"|Error: ?[A-Z]|Command (?:authorization failed|rejected)|Insufficient privilege)",
     re.ASCII | re.IGNORECASE,
 )
-#: A pager's question that was not erased. IOS overwrites " --More-- " with eight blanks when backspaces are lost.
-_PAGER = re.compile(r" ?(?:-{2,4} ?More ?-{2,4}|<-{1,3} ?More ?-{1,3}>) ?(?: {8})?", re.IGNORECASE)
-_TERMINAL = re.compile(r"\x1b\[(?P<count>\d*)[0-9;?]*(?P<action>[A-Za-z])|\x1b[=>]|[\x00-\x1f\x7f]")
 _DEVICE_NAME = re.compile(r"[A-Za-z][A-Za-z-]*\d[\d/.:]*", re.ASCII)
 _SPACED_PORT = re.compile(r"\b([A-Za-z][A-Za-z-]*) (\d+(?:/\d+)+)")
 #: What stands for {port} in a command: a name with a number, or the word by which recordings are filed.
 _NUMBERED = re.compile(r"\d|^interface$|^\{")
+_NAMED = re.compile(r"(?<!\\)\(\?P<")
 _LISTED = re.compile(r"[\s,]+")
 _INTEGERS = frozenset({"vlan", "maximum", "violations", "current", "if_index"})
 
@@ -74,12 +59,7 @@ def parse(read: Read, text: str, *, where: str = "") -> list[Row]:
             short (:class:`CutShort`).
 
     """
-    return _Parser(read, where).rows(text)
-
-
-def is_log(line: str) -> bool:
-    """Tell whether `line` is a log message that a terminal shows between two lines of an answer."""
-    return "%" in line and _LOG.match(line) is not None
+    return _Parser(_formed(read), where).rows(text)
 
 
 def find_read(dialect: Dialect, command: str) -> Read:
@@ -146,93 +126,89 @@ def _fits(typed: list[str], name: str, equal: Callable[[str, str], bool]) -> boo
 class _Parser:
     """Parses one answer. A record is collected in `_open` and closed by the next one's start, a stop or the end."""
 
-    def __init__(self, read: Read, where: str) -> None:
-        self.read, self.where = read, where
-        self._rows = _compiled(read.rows)
-        self._ignore = _compiled(read.ignore)
-        self._start, self._stop = _one(read.start), _one(read.stop)
-        self._total = _one(read.total)
-        # Configuration lines are rows of one text: there are thousands, and nothing in them is to be turned.
-        self._bare = [*(pattern.groupindex for pattern in self._rows)] == [{"line": 1}] and not read.values
+    def __init__(self, form: _Form, where: str) -> None:
+        self.form, self.read, self.where = form, form.read, where
         self._found: list[Row] = []
         self._open: Row | None = None
+        self._total: tuple[int, str] | None = None
 
     def rows(self, text: str) -> list[Row]:
-        complete = _one(self.read.complete)
-        whole = complete is None
-        said: tuple[int, str] | None = None
-        for line in self._lines(text):
-            if complete is not None and not whole:
-                whole = complete.match(line) is not None
-            if self._total is not None and (match := self._total.match(line)) is not None:
-                said = (int(match["total"]), line)
-            elif not (self._record(line) if self._start is not None else self._table(line)):
-                self._other(line)
-        self._close()
-        if not whole:
+        form = self.form
+        lines = self._lines(text)
+        if form.bare:
+            self._configuration(lines)
+        else:
+            take = self._record if form.read.start else self._table
+            for line in lines:
+                if not take(line):
+                    self._other(line)
+            self._close()
+        if form.complete is not None and not any(map(form.complete.match, lines)):
             raise CutShort(self.where, self.read.command)
-        if said is not None and said[0] != len(self._found):
-            raise self._unparsed(said[1])
+        if self._total is not None and self._total[0] != len(self._found):
+            raise self._unparsed(self._total[1])
         return self._found
 
-    def _lines(self, text: str) -> Iterator[str]:
-        """Give the lines that say something, wrapped ones joined, skipped blocks left out."""
-        lines = _significant(text, self.read)
-        if self.read.skip:
-            lines = self._outside(lines)
-        wrapped = _one(self.read.wrapped)
-        return lines if wrapped is None else _joined(lines, wrapped)
+    def _lines(self, text: str) -> Sequence[str]:
+        """Give the lines that say something, without the echo, skipped blocks left out, wrapped ones joined."""
+        lines = said(text)
+        if lines and _is_echo(lines[0], self.read):
+            lines = lines[1:]
+        if self.form.skip:
+            lines = outside(lines, self.form.skip)
+        return lines if self.form.wrapped is None else joined(lines, self.form.wrapped)
 
-    def _outside(self, lines: Iterator[str]) -> Iterator[str]:
-        blocks = [(_one(first), _one(last)) for first, last in self.read.skip]
-        end: re.Pattern[str] | None = None
+    def _configuration(self, lines: Iterable[str]) -> None:
+        """Take lines as they are: there are thousands of them, and nothing in them is to be turned."""
+        match_any, found = self.form.any_of.match, self._found
         for line in lines:
-            if end is not None:
-                end = None if end.match(line) else end
-                continue
-            end = next((last for first, last in blocks if first is not None and first.match(line)), None)
-            if end is None:
-                yield line
+            if (match := match_any(line)) is not None:
+                found.append({"line": match[1]})
+            else:
+                self._other(line)
 
     def _table(self, line: str) -> bool:
         if self._refused(line):
             raise self._unparsed(line)
-        for pattern in self._rows:
-            if (match := pattern.match(line)) is not None:
-                row: Row = {**match.groupdict()} if self._bare else {}
-                if not self._bare:
-                    self._add(row, match, line)
-                self._found.append(self._with_defaults(row))
-                return True
-        return False
+        match = self.form.any_of.match(line)
+        if match is None:
+            return False
+        pattern = self.form.patterns[match.lastindex or 0]
+        if pattern.role == "total":
+            self._total = (int(match[pattern.fields[0][0]]), line)
+            return True
+        row: Row = {}
+        self._add(row, match, pattern, line)
+        self._found.append(self._with_defaults(row))
+        return True
 
     def _record(self, line: str) -> bool:
-        if self._start is not None and (match := self._start.match(line)) is not None:
+        match = self.form.any_of.match(line)
+        if match is None:
+            return False
+        pattern = self.form.patterns[match.lastindex or 0]
+        if pattern.role == "total":
+            self._total = (int(match[pattern.fields[0][0]]), line)
+            return True
+        if pattern.role == "start":
             self._close()
             self._open = {}
-            self._add(self._open, match, line)
-            return True
+        elif pattern.role == "stop":
+            self._close()
         if self._open is None:
             return False
-        if self._stop is not None and self._stop.match(line):
-            self._close()
-            return False
-        for pattern in self._rows:
-            if (match := pattern.match(line)) is not None:
-                self._add(self._open, match, line)
-                return True
-        return False
+        self._add(self._open, match, pattern, line)
+        return True
 
     def _other(self, line: str) -> None:
-        if any(pattern.match(line) for pattern in self._ignore):
+        if self.form.ignore is not None and self.form.ignore.match(line):
             return
         if not self.read.open_text or self._refused(line):
             raise self._unparsed(line)
 
     def _refused(self, line: str) -> bool:
         """Tell whether the switch says no; not within a record, where a neighbour may have written the line."""
-        undecided = self.read.open_text and not self.read.complete and self._open is None
-        return undecided and _REFUSAL.match(line) is not None
+        return self.form.undecided and self._open is None and _REFUSAL.match(line) is not None
 
     def _close(self) -> None:
         if self._open:
@@ -246,56 +222,121 @@ class _Parser:
             row.setdefault(name, value)
         return row
 
-    def _add(self, row: Row, match: re.Match[str], line: str) -> None:
-        many = self.read.many
+    def _add(self, row: Row, match: re.Match[str], pattern: _Pattern, line: str) -> None:
         members: dict[str, dict[str, object]] = {}
-        for name, text in match.groupdict().items():
+        for group, name, turn in pattern.fields:
+            text = match[group]
             if text is None:
                 continue
-            value = self._value(name, text, line)
-            if name in many:
-                members.setdefault(many[name], {})[name] = value
-            elif isinstance(before := row.get(name), frozenset) and isinstance(value, frozenset):
+            try:
+                value = turn(text)
+            except (InputError, ValueError):
+                raise self._unparsed(line) from None
+            if name in self.read.many:
+                members.setdefault(self.read.many[name], {})[name] = value
+            elif isinstance(value, frozenset) and isinstance(before := row.get(name), frozenset):
                 row[name] = before | value
             else:
                 row.setdefault(name, value)
         for name, member in members.items():
-            alone = sum(target == name for target in many.values()) == 1
             collected = row.setdefault(name, [])
             assert isinstance(collected, list)
-            collected.append(next(iter(member.values())) if alone else member)
-
-    def _value(self, name: str, text: str, line: str) -> object:
-        text = text.strip() if name != "line" else text.rstrip()  # a configuration's indent is its structure
-        known = self.read.values.get(name)
-        if known is not None:
-            key = next((key for key in (text, text.lower(), "*") if key in known), None)
-            if key is None:
-                raise self._unparsed(line)
-            if known[key] != "*":
-                return known[key]
-        try:
-            return _typed(name, text, self.read.literal)
-        except (InputError, ValueError):
-            raise self._unparsed(line) from None
+            collected.append(next(iter(member.values())) if name in self.form.alone else member)
 
     def _unparsed(self, line: str) -> UnparsedOutput:
         return UnparsedOutput(self.where, self.read.command, line.strip())
 
 
-def _typed(name: str, text: str, literal: bool) -> object:
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """One regex of a read, as part of the one of all: its role, and (group, field, how the field's text is turned)."""
+
+    role: str
+    fields: tuple[tuple[int, str, Callable[[str], object]], ...]
+
+
+class _Form:
+    """A read made ready, once: `any_of` fits what any of its regexes fits, and its `lastindex` tells the first of them.
+
+    A line of a configuration has twenty regexes to fit: tried one by one, they cost more than all the rest of reading.
+    """
+
+    def __init__(self, read: Read) -> None:
+        self.read = read
+        self.any_of, self.patterns = _together(read)
+        self.ignore = re.compile("|".join(f"(?:{each})" for each in read.ignore), re.ASCII) if read.ignore else None
+        self.complete, self.wrapped = _one(read.complete), _one(read.wrapped)
+        self.skip: Blocks = tuple(
+            (re.compile(first, re.ASCII), re.compile(last, re.ASCII)) for first, last in read.skip
+        )
+        #: Nothing else proves that the answer is one.
+        self.undecided = read.open_text and not read.complete
+        many = [*read.many.values()]
+        self.alone = frozenset(name for name in many if many.count(name) == 1)
+        plain = not (read.start or read.values or read.many or read.defaults or self.undecided)
+        fields = [(group, name) for pattern in self.patterns.values() for group, name, _ in pattern.fields]
+        self.bare = plain and len(self.patterns) == 1 and fields == [(1, "line")]
+
+
+@lru_cache(maxsize=1024)
+def _formed(read: Read) -> _Form:
+    return _Form(read)
+
+
+def _together(read: Read) -> tuple[re.Pattern[str], dict[int, _Pattern]]:
+    """Give one regex for the total, start, stop and rows of `read`, in this order, and each by its `lastindex`.
+
+    Several may name a group alike, which one regex must not: each one's number goes before its names. An empty group
+    ends each, so that it is the last one that took part when its regex fits.
+    """
+    roles = [("total", read.total), ("start", read.start), ("stop", read.stop if read.start else "")]
+    roles = [*(each for each in roles if each[1]), *(("row", text) for text in read.rows)]
+    parts = [_NAMED.sub(f"(?P<_{number}_", f"(?:{text})(?P<>)") for number, (_, text) in enumerate(roles)]
+    together = re.compile("|".join(parts) or r"(?!)", re.ASCII)
+    fields: dict[str, list[tuple[int, str, Callable[[str], object]]]] = {}
+    patterns: dict[int, _Pattern] = {}
+    for prefixed, group in together.groupindex.items():
+        _, number, name = prefixed.split("_", 2)
+        if name:
+            fields.setdefault(number, []).append((group, name, _turning(read, name)))
+        else:
+            patterns[group] = _Pattern(roles[int(number)][0], tuple(fields.get(number, ())))
+    return together, patterns
+
+
+def _turning(read: Read, name: str) -> Callable[[str], object]:
+    """Give what makes a field's value of its text; it raises InputError or ValueError for a text that is none."""
+    known, typed = read.values.get(name), _typing(name, read.literal)
+
+    def turn(text: str) -> object:
+        text = text.strip() if name != "line" else text.rstrip()  # a configuration's indent is its structure
+        if known is None:
+            return typed(text)
+        for key in (text, text.lower(), "*"):
+            if key in known:
+                return typed(text) if known[key] == "*" else known[key]
+        raise ValueError(name)
+
+    return turn
+
+
+def _typing(name: str, literal: bool) -> Callable[[str], object]:
+    """Give what makes a value of the type that :class:`~drivers.dialect.Fact` says for fields of this name."""
     kind = name.rpartition("_")[2]
     if kind == "mac":
-        return parse_mac(text)
+        return _mac
     if kind == "port":
-        return _port(text, literal)
+        return lambda text: _port(text, literal)
     if kind == "vlan" or name in _INTEGERS:
-        return int(text)
+        return int
     if kind == "vlans":
-        return parse_vlans(text)
+        return parse_vlans
     if kind == "ports":
-        return [_port(part, literal) for part in _LISTED.split(text) if part]
-    return text
+        return lambda text: [_port(part, literal) for part in _LISTED.split(text) if part]
+    return str
+
+
+_mac = lru_cache(maxsize=16_384)(parse_mac)
 
 
 @lru_cache(maxsize=16_384)
@@ -309,74 +350,11 @@ def _port(text: str, literal: bool) -> str:
         raise
 
 
-@lru_cache(maxsize=1024)
-def _compiled(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
-    return tuple(re.compile(pattern, re.ASCII) for pattern in patterns)
-
-
 def _one(pattern: str) -> re.Pattern[str] | None:
-    return _compiled((pattern,))[0] if pattern else None
-
-
-def _joined(lines: Iterator[str], wrapped: re.Pattern[str]) -> Iterator[str]:
-    pending: str | None = None
-    for line in lines:
-        if pending is not None and wrapped.match(line):
-            pending = f"{pending.rstrip()} {line.strip()}"
-            continue
-        if pending is not None:
-            yield pending
-        pending = line
-    if pending is not None:
-        yield pending
-
-
-def _significant(text: str, read: Read) -> Iterator[str]:
-    """Give the lines without blanks at the end, without empty lines, log messages, echo and trailing prompt."""
-    said = _said(text)
-    return iter(said[1:] if said and _is_echo(said[0], read) else said)
-
-
-@lru_cache(maxsize=32)
-def _said(text: str) -> tuple[str, ...]:
-    """Give the lines that say something; kept, since several reads share one answer (a running configuration: four)."""
-    lines = [line for line in _on_screen(text) if line]
-    if lines and _TRAILING_PROMPT.fullmatch(lines[-1]):
-        del lines[-1]
-    return tuple(line for line in lines if not is_log(line))
+    return re.compile(pattern, re.ASCII) if pattern else None
 
 
 def _is_echo(line: str, read: Read) -> bool:
     echo = _ECHO.fullmatch(line)
     typed = _words(echo["typed"] if echo is not None else line)
     return any(_short_for(typed, name) for name in (read.command, *read.aliases))
-
-
-def _on_screen(text: str) -> Iterable[str]:
-    """Give the lines as a terminal would show them: what backspaces and carriage returns overwrite is gone."""
-    for raw in text.split("\n"):
-        line = raw.rstrip("\r\n\t ").replace("\x03", "^C")  # the mark around banners, which IOS writes both ways
-        if not line.isprintable() and _TERMINAL.search(line):
-            line = _overwritten(line).rstrip()
-        if "ore" in line or "ORE" in line:
-            line = _PAGER.sub("", line, count=1) if _PAGER.match(line) else line
-        yield line
-
-
-def _overwritten(line: str) -> str:
-    cells: list[str] = []
-    column = position = 0
-    while position < len(line):
-        match = _TERMINAL.match(line, position)
-        if match is None or match.group() == "\t":
-            cells[column : column + 1] = line[position]
-            column, position = column + 1, position + 1
-            continue
-        position = match.end()
-        if match.group() == "\r":
-            column = 0
-        elif match.group() == "\b" or match["action"] == "D":
-            column = max(0, column - int(match["count"] or 1))
-        elif match["action"] == "K":
-            del cells[column:]
-    return "".join(cells)

@@ -74,7 +74,7 @@ class _Reader:
 
     def ask_each(self, read: Read) -> None:
         """Ask for `read` of every port of which a row so far has the field that it names, not zero."""
-        ports = {row["port"]: None for _, rows in self.answers for row in rows if row.get(read.each) and "port" in row}
+        ports = {row["port"]: None for _, rows in self.answers for row in rows if "port" in row and row.get(read.each)}
         for port in ports:
             self.ask(read, str(port))
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
 from drivers.dialect import Dialect
-from drivers.parse import is_log
+from drivers.lines import is_log
 from drivers.redact import blank_secrets
 from drivers.render import Command, fill
 from drivers.transports import Channel
@@ -152,7 +152,7 @@ class Session:
         return answer
 
     def _learn(self, text: str) -> None:
-        found = self._prompt.search(text)
+        found = _at_end(self._prompt, text)
         if found is not None and "host" in found.groupdict():
             self.hostname = found.group("host")
 
@@ -218,14 +218,15 @@ class Session:
         pattern = re.compile("|".join([*(question.pattern for question, _ in waiting), self._prompt.pattern]))
         text = self._until(pattern, echo=command)
         for _ in range(2 * len(waiting)):
-            reply = next((reply for question, reply in waiting if question.search(text)), None)
+            reply = next((reply for question, reply in waiting if _at_end(question, text)), None)
             if reply is None:
                 break
             self._send(reply)
             text += self._until(pattern)
-        if self._prompt.search(text) is None:
+        prompt = _at_end(self._prompt, text)
+        if prompt is None:
             raise CommandRejected(self.switch, self.redact(command), self.redact(_shown(text)))
-        return self._prompt.sub("", text).strip("\r\n")
+        return text[: prompt.start()].strip("\r\n")
 
     def _send(self, line: str) -> None:
         self.channel.write(line + "\n")
@@ -238,18 +239,18 @@ class Session:
         while True:
             raw += self._receive(ends, command, kept + raw)
             tail = _without_logs(_plain(raw[-_TAIL:]))
-            paged = self._pager is not None and self._pager.search(tail) is not None
-            if not paged and pattern.search(tail) is None:
+            paged = self._pager is not None and _at_end(self._pager, tail) is not None
+            if not paged and _at_end(pattern, tail) is None:
                 continue  # cheap on long answers: the whole text is looked at only when its end may be a prompt
             text = _without_logs(_plain(kept + (_WIPED.sub("", raw) if more_came else raw)))
             if echo:
                 text, found = _without_echo(text, echo)
                 if not found:
                     continue
-            if self._pager is not None and (more := self._pager.search(text)) is not None:
+            if self._pager is not None and (more := _at_end(self._pager, text)) is not None:
                 kept, raw, echo, more_came = text[: more.start()], "", "", True
                 self.channel.write(" ")
-            elif pattern.search(text):
+            elif _at_end(pattern, text) is not None:
                 return text
 
     def _receive(self, ends: float, command: str, so_far: str) -> str:
@@ -276,8 +277,16 @@ class Session:
         )
 
 
+def _at_end(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+    """Search a prompt, a pager's line or a question where it can be: on the last line, with the line end before it."""
+    return pattern.search(text, max(0, text.rfind("\n", 0, len(text.rstrip()))))
+
+
 def _plain(text: str) -> str:
     """Give what a terminal would show, but for cursor moves that only a pager makes."""
+    lines = text.replace("\r\n", "\n")
+    if lines.replace("\n", "").isprintable():
+        return lines  # as a rule a switch sends nothing else, and a long answer need not be searched thrice
     text = re.sub(r"(^|\n)\r+", r"\1", re.sub(r"\r+\n", "\n", _CONTROL.sub("", text)))
     while "\x08" in text:
         shorter = _BACKSPACES.sub("", text)
@@ -304,9 +313,7 @@ def _without_logs(text: str) -> str:
 
 def _without_echo(text: str, echo: str) -> tuple[str, bool]:
     """Cut off the echoed command; a terminal may have wrapped it with carriage returns or blanks."""
-    plain = text.find(
-        echo
-    )  # as a rule it is there as it was typed, and the characters need not be looked at one by one
+    plain = text.find(echo)  # as a rule it is there as it was typed, and no character need be looked at by itself
     if plain >= 0:
         end = text.find("\n", plain + len(echo))
         return (text[end:], True) if end >= 0 else (text, False)

@@ -67,6 +67,13 @@ def _loose(value: object) -> object:
     return str(value)
 
 
+def _members(items: frozenset[Any]) -> list[Any]:
+    """Give the members in order; a trunk allows 4094 VLANs, each of which is plain already."""
+    if all(type(item) is int for item in items):
+        return sorted(items)
+    return sorted(map(to_plain, items), key=_order)
+
+
 def _order(plain: Any) -> Any:
     if isinstance(plain, dict):
         return [(key, str(item)) for key, item in sorted(plain.items())]
@@ -154,6 +161,8 @@ def _tuple(kinds: tuple[Any, ...], data: object, where: str) -> tuple[object, ..
 
 
 def _frozenset(kinds: tuple[Any, ...], data: object, where: str) -> frozenset[object]:
+    if kinds[0] is int and isinstance(data, list) and all(type(item) is int for item in data):
+        return frozenset(data)
     return frozenset(_tuple(kinds, data, where))
 
 
@@ -200,6 +209,6 @@ _WRITERS: tuple[tuple[type | tuple[type, ...], Callable[[Any], object]], ...] = 
     (date, date.isoformat),
     (Text, lambda text: {"message": text.message, "values": [[name, _loose(item)] for name, item in text.values]}),
     (dict, lambda pairs: {str(key): to_plain(item) for key, item in pairs.items()}),
-    ((set, frozenset), lambda items: sorted(map(to_plain, items), key=_order)),
+    ((set, frozenset), _members),
     ((list, tuple), lambda items: list(map(to_plain, items))),
 )

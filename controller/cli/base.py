@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
+from click import formatting
 
 from policies.errors import PortsealError, UsageError
 from policies.texts import LANGUAGES, Text, render, t
-from policies.texts.wrap import has_wide, wrap
+from policies.texts.wrap import columns, has_wide, wrap
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -187,12 +188,29 @@ class _Formatter(click.HelpFormatter):
 def _laid_out(text: str, width: int) -> str:
     if not has_wide(text):
         return text
+    if "\n" not in text and columns(text) <= width:
+        return f"\b\n{text}"  # as a rule, and breaking it would cost --help more than reading the catalogue
     # A line with \b alone tells click to leave the paragraph as it is.
     return "\n\n".join("\b\n" + "\n".join(wrap(part, width)) for part in text.split("\n\n"))
 
 
 class _Context(click.Context):
-    formatter_class = _Formatter
+    def make_formatter(self) -> click.HelpFormatter:
+        """Lay out for this terminal's width, as click does; shutil, which it asks, costs --help 4 ms."""
+        width = self.terminal_width or formatting.FORCED_WIDTH
+        most = self.max_content_width or 80
+        return _Formatter(width=width or max(min(_terminal_columns(), most) - 2, 50), max_width=most)
+
+
+def _terminal_columns() -> int:
+    """Give the terminal's columns: COLUMNS, else the terminal's own word, else 80."""
+    said = os.environ.get("COLUMNS", "")
+    if said.isdecimal() and int(said):
+        return int(said)
+    try:
+        return os.get_terminal_size().columns or 80
+    except OSError:  # no terminal
+        return 80
 
 
 class Speaking(click.Command):

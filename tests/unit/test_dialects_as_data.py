@@ -87,6 +87,19 @@ class TestDialects:
             assert re.compile(pattern).groups >= 1, pattern
 
     @pytest.mark.parametrize("spoken", all_dialects(), ids=lambda each: each.platform)
+    def test_no_regex_of_a_read_refers_to_a_group_since_the_parser_makes_one_of_all(self, spoken: Dialect) -> None:
+        for read in spoken.reads:
+            for pattern in (
+                *read.rows,
+                *read.ignore,
+                read.start,
+                read.stop,
+                read.total,
+                *(one for one, _ in read.skip),
+            ):
+                assert re.search(r"\\[1-9]|\(\?(?:P=|\(|[aiLmsux]+\))", pattern) is None, pattern
+
+    @pytest.mark.parametrize("spoken", all_dialects(), ids=lambda each: each.platform)
     def test_every_capability_is_given_by_a_read_that_is_observed(self, spoken: Dialect) -> None:
         given = {name for read in spoken.reads if read.observe for name in read.gives}
         assert spoken.capabilities <= given

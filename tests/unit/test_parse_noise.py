@@ -115,3 +115,48 @@ def test_values_that_are_not_listed_are_errors_unless_a_star_takes_them() -> Non
         parse(read, "half")
     assert parse(replace(read, values={"oper": {"on": "up", "*": "down"}}), "half") == [{"oper": "down"}]
     assert parse(replace(read, values={"oper": {"*": "*"}}), "half") == [{"oper": "half"}]
+
+
+def test_the_first_regex_that_fits_is_the_row_whatever_groups_the_regexes_have() -> None:
+    read = Read(
+        command="x",
+        fact=Fact.VLAN,
+        rows=(
+            r"(a|b)(c)?-(?P<vlan>\d+)(?: (?P<name>\w+)(!)?)?$",
+            r"[a-z]*-(?P<vlan>\d+) (?P<name>(?P<owner>\w+) of .*)",
+            r"\(\?P<(?P<name>\w+)>",
+        ),
+        ignore=("(a|b)-none$", "c-none$"),
+        total=r"(all|total) (?P<total>\d+)",
+    )
+    text = "ac-1\na-2 two!\nb-none\nb-3 dog of war\nz-4 cat of peace\n(?P<odd>\nc-none\ntotal 5\n"
+    assert parse(read, text) == [
+        {"vlan": 1},
+        {"vlan": 2, "name": "two"},
+        {"vlan": 3, "name": "dog of war", "owner": "dog"},
+        {"vlan": 4, "name": "cat of peace", "owner": "cat"},
+        {"name": "odd"},
+    ]
+    with pytest.raises(UnparsedOutput, match="total 6"):
+        parse(read, text.replace("total 5", "total 6"))
+    with pytest.raises(UnparsedOutput, match="c-5"):
+        parse(read, text + "c-5\n")
+
+
+def test_in_a_record_start_comes_before_stop_and_stop_before_the_rows() -> None:
+    read = Read(
+        command="x",
+        fact=Fact.VLAN,
+        start=r"vlan (?P<vlan>\d+)",
+        stop=r"\S",
+        rows=(r" name (?P<name>\w+)", r"name (?P<name>\w+)"),
+        ignore=(" name ghost",),
+        open_text=True,
+    )
+    text = " name ghost\nvlan 1\n name one\nvlan 2\nname lost\n name astray\nvlan 3\n name three\n name four\n"
+    assert parse(read, text) == [{"vlan": 1, "name": "one"}, {"vlan": 2}, {"vlan": 3, "name": "three"}]
+
+
+def test_a_line_is_whole_whatever_groups_its_regex_has() -> None:
+    rows = (r"(#)?(?P<line>.*\S)",)
+    assert parse(Read(command="x", fact=Fact.RUNNING, rows=rows), "# a\n b \n") == [{"line": " a"}, {"line": " b"}]
