@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from agent.rescue import Rescue
 from agent.terminal import Terminal
 from agent.usb import bindings as files
 from agent.usb.events import Quiet, described
@@ -17,6 +18,7 @@ from agent.usb.gate import remaining
 from agent.usb.leases import lease_of
 from policies import grants
 from policies.errors import InputError, PortsealError, UsageError
+from policies.messages.lock import parse_state
 from policies.texts import LANGUAGES, Text, render, t
 from policies.usb import Decision, Scope, UsbBinding, UsbDevice, UsbRole
 
@@ -37,6 +39,7 @@ class Answers:
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
         self._quiet = Quiet()
+        rescue = Rescue(terminal)
         self._verbs: dict[object, Callable[[Request], Reply]] = {
             "status": self._status,
             "grant": self._grant,
@@ -47,6 +50,9 @@ class Answers:
             "unbind": self._unbind,
             "events": self._events,
             "ack": self._ack,
+            "lock": self._lock,
+            "challenge": rescue.challenge,
+            "rescue": rescue.use,
         }
 
     def answer(self, request: Request) -> Reply:
@@ -137,6 +143,8 @@ class Answers:
             "state": "open" if leases else "shut", "boot": state.boot, "boot_id": state.boot_id,
             "nonce": terminal.spool.nonce.value, "counter": state.counter, "seq": state.head.seq,
             "unacked": state.held, "leases": leases, "away": list(view.away), "fault": view.fault,
+            "lock_level": terminal.locks.level(now).value,
+            "locks": [{"lock": each.lock, "state": each.state.value} for each in terminal.locks.reports()],
             "devices": [_decided(each) for each in view.decisions],
         }  # fmt: skip
 
@@ -185,6 +193,13 @@ class Answers:
         data = {} if device is None else described(device)
         self._terminal.spool.append(kind, {**data, "binding": name}, self._terminal.moment)
         self._terminal.look()
+
+    def _lock(self, request: Request) -> Reply:
+        """Take a message of an anti-plug lock."""
+        terminal = self._terminal
+        heard = terminal.locks.hear(parse_state(_text(request, "report").encode()), terminal.moment.boottime)
+        terminal.look()
+        return {"ok": True, "heard": heard}
 
     def _events(self, request: Request) -> Reply:
         """Give waiting events beyond a number, in order, as the bytes that were signed."""

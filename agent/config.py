@@ -1,7 +1,7 @@
 """What a terminal knows of itself: /etc/portseal-agent/agent.toml, and the folders beside it.
 
-The file is written at enrolment and holds no secret. It is read with the same checks as site.toml, so that every
-mistake names the file, the key and what to do.
+The file is written at enrolment and holds no secret; that of the rescue codes is in a file of its own. It is read with
+the same checks as site.toml, so that every mistake names the file, the key and what to do.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agent.locks import DeclaredLock
 from policies.errors import ConfigError
 from policies.keys import PublicKey
 from policies.texts import t
 from policies.toml import Key, Place, Section, read_section, read_toml
-from policies.values import integer, name, text
+from policies.values import integer, name, strings, text
 
 #: Where a terminal keeps what its administrator declares.
 CONFIG_FOLDER = Path("/etc/portseal-agent")
@@ -27,7 +28,10 @@ SKEW_SECONDS = 30
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The terminal's declaration. `longest_lease` and `skew` are seconds; `bindings` is the file of USB bindings."""
+    """The terminal's declaration. `longest_lease` and `skew` are seconds; `bindings` is the file of USB bindings.
+
+    `rescue_key` is the file of the terminal's rescue secret; where it is absent, no rescue code counts.
+    """
 
     site: str
     terminal: str
@@ -37,6 +41,8 @@ class Config:
     run: Path
     longest_lease: int
     skew: int
+    rescue_key: Path
+    locks: tuple[DeclaredLock, ...] = ()
 
 
 def load_config(folder: Path = CONFIG_FOLDER) -> Config:
@@ -61,6 +67,7 @@ def _layout() -> Section:
             Key("terminal", name, t("name of this terminal"), t("as it was enrolled"), '"T1"', required=True),
             Key("grant_key", text, t("the key that signs grants"), t("a PEM file"), '"grant.pub"', "grant.pub"),
             Key("bindings", text, t("the USB bindings"), t("a file"), '"bindings.json"', "bindings.json"),
+            Key("rescue_key", text, t("the secret of the rescue codes"), t("a file"), '"rescue.key"', "rescue.key"),
             Key("state", text, t("folder of events and counters"), t("a folder"), '"/var/lib/portseal-agent"',
                 "/var/lib/portseal-agent"),
             Key("run", text, t("folder that every boot empties"), t("a folder"), '"/run/portseal-agent"',
@@ -70,6 +77,18 @@ def _layout() -> Section:
             Key("skew_seconds", integer(1, 600), t("how far the clocks may differ"), t("1 to 600"), "30", SKEW_SECONDS),
         ),
         build=_build,
+        sections=(
+            Section(
+                name="locks",
+                about=t("The anti-plug locks of this terminal, by name."),
+                keys=(
+                    Key("ports", strings, t("the port paths that it covers"), t("a list; none: every port"), "[]", ()),
+                ),
+                build=lambda values, _: DeclaredLock(values["name"], values["ports"]),
+                named=name,
+                sample_name="front",
+            ),
+        ),
     )  # fmt: skip
 
 
@@ -85,6 +104,8 @@ def _build(values: dict[str, Any], place: Place) -> Config:
         run=folder / values["run"],
         longest_lease=values["longest_lease_minutes"] * 60,
         skew=values["skew_seconds"],
+        rescue_key=folder / values["rescue_key"],
+        locks=values["locks"],
     )
 
 

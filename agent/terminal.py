@@ -18,6 +18,7 @@ from agent.clock import Clock, Reading, jump
 from agent.config import Config
 from agent.link.spool import Spool, Told
 from agent.link.state import AgentState
+from agent.locks import Locks
 from agent.usb import events as usb_events
 from agent.usb import keeper, leases, tamper
 from agent.usb.bindings import Loaded, load_bindings, replace_file
@@ -59,13 +60,15 @@ class View:
 class Terminal:
     """The terminal of `config`; the caller owns `spool` and `usb`, and calls `look` at least every `TICK` seconds."""
 
-    def __init__(self, config: Config, clock: Clock, spool: Spool, usb: Usb) -> None:
+    def __init__(self, config: Config, clock: Clock, spool: Spool, usb: Usb, unmount: keeper.Unmount = ask) -> None:
         self.config, self.clock, self.spool = config, clock, spool
+        self._unmount = unmount
         self.view = View()
         self._places = keeper.Places(run=config.run, state=config.state, bindings=config.bindings)
         self._enforcer = Enforcer(usb, self._decide, Hooks(self._give_back, self._use, UNMOUNT_SECONDS + 4))
         self._last = clock.read()
         self._tamper = _remembered(config.run / TAMPER, clock.boot)
+        self.locks = Locks(config.terminal, config.locks, self._last.boottime)
         self._pending: list[Told] = []
         self._uncounted: Counter[str] = Counter()
         self._ending: dict[str, str] = {}
@@ -114,15 +117,15 @@ class Terminal:
         slept = self._compare_clocks(now)
         self._take_records()
         loaded = self._bindings()
-        live = [each for each in self.spool.state.leases if each.jti not in self._ending]
-        live = [each for each in live if is_live(each, now.boottime, self.clock.boot)]
+        known = [each for each in self.spool.state.leases if each.jti not in self._ending]
+        live = [each for each in known if is_live(each, now.boottime, self.clock.boot)]
         moment = usb_events.Moment(now.boottime, self.clock.boot)
-        done = self._enforcer.run_pass(loaded.bindings, () if self._sleeping() else live, moment)
+        done = self._enforcer.run_pass(loaded.bindings, () if self._sleeping() else known, moment)
         self._settled = done.settled
-        for each in done.events:
-            self._tell(each.kind, each.data)
+        self.tell(done.events)
         self._compare_devices(done, loaded.bindings, now.boottime, slept)
-        over = self._over({each.jti for each in live}, done.decisions)
+        self.tell(self.locks.compare(live, done.decisions, now.boottime, self.clock.boot))
+        over = self._over({each.jti for each in live}, done)
         used = [_spent(each, done) for each in live]
         closing = {each.jti for each in live} | over
         kept = (*used, *(each for each in self.spool.state.leases if each.jti not in closing))
@@ -247,7 +250,7 @@ class Terminal:
 
     def _give_back(self, device: UsbDevice) -> None:
         """Have the device's storage written out and unmounted; the outcome is told with the lease's end."""
-        self._released[device.name] = ask(device.name, device.devnum, UNMOUNT_SECONDS)
+        self._released[device.name] = self._unmount(device.name, device.devnum, UNMOUNT_SECONDS)
 
     def _compare_devices(self, done: Pass, bindings: Sequence[UsbBinding], now: float, slept: bool) -> None:
         if not done.scan.complete:
@@ -271,15 +274,14 @@ class Terminal:
     def _interval(self) -> float:
         return TICK if self._settled else SOON
 
-    def _over(self, live: set[str], decisions: Sequence[Decision]) -> set[str]:
+    def _over(self, live: set[str], done: Pass) -> set[str]:
         """Tell of leases that are over, once nothing of them is open any more; gives their jti."""
         over = set()
-        opened = {each.device.name for each in decisions if not each.allowed and each.device.authorized}
         for lease in self.spool.state.leases:
             if lease.jti in live:
                 continue
-            devices = [each.device.name for each in decisions if each.device.appearance in lease.used]
-            if opened & set(devices):
+            devices = [each.device.name for each in done.decisions if each.device.appearance in lease.used]
+            if done.stuck & set(devices):
                 continue  # it could not be refused yet: the lease is over when it is
             worst = max((_loss(self._released.pop(name, None)) for name in devices), default="")
             why = self._ending.get(lease.jti, "expired" if lease.boot == self.clock.boot else "reboot")

@@ -35,6 +35,7 @@ class Pass:
     """What a pass saw and did. `scan` is what was there before it.
 
     `leases_used` are appearances, by the lease's jti, that it admitted and that the lease does not name as used yet.
+    `stuck` names the devices that are denied and could not be shut.
     `settled` False: look again soon, something was just written or has yet to come.
     """
 
@@ -44,6 +45,7 @@ class Pass:
     leases_used: Mapping[str, tuple[UsbAppearance, ...]]
     problems: tuple[Text, ...]
     settled: bool
+    stuck: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,9 @@ class Enforcer:
         else:
             work.settled = False
         self._forget_troubles(moment.now)
-        return Pass(scan, tuple(work.events), decisions, work.used, tuple(work.problems), work.settled)
+        denied = {each.device.name for each in decisions if not each.allowed}
+        stuck = frozenset(each.name for each in self._last if each.authorized and each.name in denied)
+        return Pass(scan, tuple(work.events), decisions, work.used, tuple(work.problems), work.settled, stuck)
 
     def _shut_defaults(self, scan: Scan, work: _Work) -> None:
         """Shut what would admit by itself, and say what was found."""
