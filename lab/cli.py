@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 
 from controller.cli.base import NOT_COMPLIANT, Group, Settings, h, settings
+from policies.errors import NotFound
 from policies.texts import t
+
+if TYPE_CHECKING:
+    from lab.terminal.api import Running
 
 #: Columns of the two tables of `status`: key of its JSON → heading.
 _SWITCHES = {"name": t("Switch"), "platform": t("Platform"), "host": t("Address")}
@@ -136,3 +141,63 @@ def _folder(context: click.Context, chosen: Settings) -> Path | None:
             return chosen.site
         here = here.parent
     return chosen.site if of_the_lab(chosen.site) else None
+
+
+@lab.group(help=h("A terminal with a real kernel's USB in QEMU, and the agent at work in it."))
+def terminal() -> None:
+    """See the help text."""
+
+
+@terminal.command(
+    help=h(
+        "Start a terminal and connect its console with this one; Ctrl-] leaves and ends it. Type 'portseal-agent"
+        " status' there, and 'swipe' to play an authorised card."
+    )
+)
+@click.pass_context
+def start(context: click.Context) -> int:
+    """See the help text."""
+    import sys
+
+    from lab.terminal import api
+
+    chosen = settings(context)
+    chosen.note(t("starting the terminal (the first time takes a minute); Ctrl-] ends it"))
+    guest = api.start()
+    try:
+        api.console(guest.folder, sys.stdin.fileno(), sys.stdout.fileno(), lambda: not guest.running())
+    finally:
+        guest.close()
+    return 0
+
+
+@terminal.command(help=h("Plug a stick, keyboard, mouse, tablet, hub or serial adapter into the terminal that runs."))
+@click.argument("kind")
+@click.argument("name")
+@click.option("--port", default="1", show_default=True, help=h("The port, 1 to 8."))
+@click.option("--serial", default="", help=h("Its serial number."))
+@click.pass_context
+def plug(context: click.Context, kind: str, name: str, port: str, serial: str) -> int:
+    """See the help text."""
+    _newest().plug(kind, name, port, serial)
+    settings(context).say(t("{name} is plugged in at port {port}.", name=name, port=port))
+    return 0
+
+
+@terminal.command(help=h("Pull out of the terminal that runs what was plugged in as NAME."))
+@click.argument("name")
+@click.pass_context
+def pull(context: click.Context, name: str) -> int:
+    """See the help text."""
+    _newest().unplug(name)
+    settings(context).say(t("{name} is pulled out.", name=name))
+    return 0
+
+
+def _newest() -> Running:
+    from lab.terminal.api import running
+
+    guests = running()
+    if not guests:
+        raise NotFound(t("no lab terminal runs"), next_step=t("start one: portseal lab terminal start"))
+    return guests[-1]

@@ -11,15 +11,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-
-import click
 
 from controller.cli.base import NOT_COMPLIANT, Settings
 from lab.api import Lab
+from lab.demo_usb import show_usb
+from lab.stage import Stage
 from policies.errors import SafetyRefusal
-from policies.texts import Text, render, t
+from policies.texts import t
 
 #: Seconds within which a frame that may arrive has arrived.
 PATIENCE_S = 10.0
@@ -30,15 +30,14 @@ CLONED = "cam05"
 
 @dataclass(slots=True)
 class Demo:
-    """One run of the main job on a lab that is up; `proofs` are (what, held) in order."""
+    """One run of the main job on a lab that is up."""
 
     lab: Lab
     folder: Path
-    language: str
-    proofs: list[tuple[Text, bool]] = field(default_factory=list)
+    stage: Stage
 
     def run(self) -> bool:
-        """Walk the main job; False when a command failed or a proof did not hold."""
+        """Walk the main job; False when a command failed."""
         steps: Sequence[Callable[[], bool]] = (
             self._import,
             self._before,
@@ -46,56 +45,58 @@ class Demo:
             self._after,
             self._judge,
         )
-        good = all(step() for step in steps)
-        self._summary()
-        return good and all(held for _, held in self.proofs)
+        return all(step() for step in steps)
 
     def _import(self) -> bool:
-        self._title(t("The contractor's list and what is really plugged in"))
+        self.stage.title(t("The contractor's list and what is really plugged in"))
         return self._portseal("inventory", "import", str(self.folder / "inventory.csv"), "--yes") and self._portseal(
             "discover"
         )
 
     def _before(self) -> bool:
-        self._title(t("Before: the network as a careless installer left it (the controls)"))
-        self._prove(t("all cameras stream to the recorder"), self._cameras())
-        self._prove(t("the rogue laptop's frame arrives"), self._arrives("rogue"))
+        self.stage.title(t("Before: the network as a careless installer left it (the controls)"))
+        self.stage.prove(t("all cameras stream to the recorder"), self._cameras())
+        self.stage.prove(t("the rogue laptop's frame arrives"), self._arrives("rogue"))
         self._with_rogue_at_victim(
-            lambda: self._prove(t("plugged in place of a terminal, the rogue's frame arrives"), self._arrives("rogue")),
+            lambda: self.stage.prove(
+                t("plugged in place of a terminal, the rogue's frame arrives"), self._arrives("rogue")
+            ),
         )
         self._with_rogue_at_victim(
-            lambda: self._prove(t("with a camera's MAC on that wrong port, its frame arrives"), self._arrives("rogue")),
+            lambda: self.stage.prove(
+                t("with a camera's MAC on that wrong port, its frame arrives"), self._arrives("rogue")
+            ),
             cloned=True,
         )
         return True
 
     def _seal(self) -> bool:
-        self._title(t("Plan and apply"))
+        self.stage.title(t("Plan and apply"))
         return self._portseal("plan", "--no-commands") and self._portseal("apply", "--yes")
 
     def _after(self) -> bool:
-        self._title(t("After: the same frames again"))
-        self._prove(t("all cameras still stream to the recorder"), self._cameras())
-        self._prove(t("the rogue laptop's frame does not arrive"), not self._arrives("rogue", expected=False))
+        self.stage.title(t("After: the same frames again"))
+        self.stage.prove(t("all cameras still stream to the recorder"), self._cameras())
+        self.stage.prove(t("the rogue laptop's frame does not arrive"), not self._arrives("rogue", expected=False))
         self._with_rogue_at_victim(
-            lambda: self._prove(
+            lambda: self.stage.prove(
                 t("plugged in place of a terminal, the rogue's frame does not arrive"),
                 not self._arrives("rogue", expected=False),
             ),
         )
         self._with_rogue_at_victim(
-            lambda: self._prove(
+            lambda: self.stage.prove(
                 t("with a camera's MAC on that wrong port, its frame does not arrive"),
                 not self._arrives("rogue", expected=False),
             ),
             cloned=True,
         )
-        self._prove(t("the terminal, plugged in again, gets through"), self._arrives(VICTIM[0]))
+        self.stage.prove(t("the terminal, plugged in again, gets through"), self._arrives(VICTIM[0]))
         return True
 
     def _judge(self) -> bool:
-        self._title(t("The verdict, and the ledger"))
-        self._prove(t("the switches have forgotten the rogue's MAC"), self.lab.forgotten("rogue"))
+        self.stage.title(t("The verdict, and the ledger"))
+        self.stage.prove(t("the switches have forgotten the rogue's MAC"), self.lab.forgotten("rogue"))
         return (
             self._portseal("check")
             and self._portseal("plan", "--no-commands")
@@ -135,31 +136,13 @@ class Demo:
 
     def _portseal(self, *arguments: str) -> bool:
         shown = " ".join(["portseal", *arguments]).replace(str(self.folder), "SITE")
-        click.echo(click.style(f"$ {shown}", bold=True))
-        environment = {**os.environ, "PORTSEAL_SITE": str(self.folder), "PORTSEAL_LANG": self.language}
+        self.stage.command(shown)
+        environment = {**os.environ, "PORTSEAL_SITE": str(self.folder), "PORTSEAL_LANG": self.stage.language}
         program = Path(sys.executable).with_name("portseal")
         done = subprocess.run([str(program), *arguments], env=environment, check=False)
         if done.returncode:
-            self._say(t("the command ended with exit code {code}", code=done.returncode))
+            self.stage.say(t("the command ended with exit code {code}", code=done.returncode))
         return done.returncode == 0
-
-    def _prove(self, what: Text, held: bool) -> None:
-        self.proofs.append((what, held))
-        mark = click.style("✓", fg="green") if held else click.style("✗", fg="red")
-        click.echo(f"  {mark} {render(what, self.language)}")
-
-    def _title(self, text: Text) -> None:
-        click.echo("\n" + click.style(f"== {render(text, self.language)}", fg="cyan", bold=True))
-
-    def _summary(self) -> None:
-        held = sum(1 for _, each in self.proofs if each)
-        self._title(t("{held} of {total} proofs held", held=held, total=len(self.proofs)))
-        for what, each in self.proofs:
-            if not each:
-                self._say(t("did not hold: {what}", what=what))
-
-    def _say(self, text: Text) -> None:
-        click.echo(render(text, self.language))
 
 
 def show(chosen: Settings, folder: Path, *, keep: bool) -> int:
@@ -185,7 +168,10 @@ def show(chosen: Settings, folder: Path, *, keep: bool) -> int:
         write_site(folder, [lab.switch(name) for name in lab.site.switch], lab.client_key)
         counts = {"switches": len(lab.site.switches), "hosts": len(lab.site.hosts)}
         chosen.say(t("The lab is up: {switches} switches, {hosts} hosts.", **counts))
-        good = Demo(lab, folder, chosen.language).run()
+        stage = Stage(chosen.language)
+        good = Demo(lab, folder, stage).run() and show_usb(stage)
+        stage.summary()
+        good = good and stage.good
     except BaseException:
         lab.down()
         raise

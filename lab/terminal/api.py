@@ -19,7 +19,6 @@ from pathlib import Path
 
 from lab.net import environment
 from lab.terminal import places
-from lab.terminal.fleet import golden
 from lab.terminal.guest import build
 from lab.terminal.machine import CONSOLE, CONTROL, USB, Machine, accelerator
 from lab.terminal.qmp import Channel, Qmp
@@ -62,16 +61,15 @@ def requirements() -> None:
     accelerator()
 
 
-def start(*, sealed: bool = True, reach_host: bool = True, forwards: tuple[tuple[int, int], ...] = ()) -> Terminal:
-    """Start a guest with the agent in it and a shell on its console; to be closed by the caller.
+def start(*, reach_host: bool = False) -> Terminal:
+    """Start a guest in which the agent is at work, with a shell on its console; to be closed by the caller.
 
-    `sealed` refuses USB devices by the kernel's default. `reach_host` makes this machine's loopback 10.0.2.2 in the
-    guest (and all else that this machine reaches); `forwards` are pairs of a port here and a port of the guest.
+    `reach_host` makes this machine's loopback 10.0.2.2 in the guest (and all else that this machine reaches).
     """
+    from lab.terminal.sealed import Sealed
+
     requirements()
-    image = build()
-    snapshot = golden(Machine(image, sealed=sealed))
-    terminal = Terminal.restore(snapshot, Machine(image, sealed=sealed, reach_host=reach_host, forwards=forwards))
+    terminal = Sealed.restore(Machine(build(), reach_host=reach_host)).guest
     try:
         open_shell(terminal)
     except BaseException:

@@ -15,14 +15,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
+from agent import units
 from lab.terminal.cache import default_folder, digest, kept
 from lab.terminal.fleet import golden
 from lab.terminal.machine import Machine
 from lab.terminal.vm import Result, Snapshot, Terminal
+from policies.errors import EquipmentError
 from policies.grants import Grant, Revoke, sign, sign_revoke
 from policies.keys import PublicKey, SigningKey
 from policies.messages import event as events
 from policies.messages.event import AgentEvent, Head
+from policies.texts import t
 from policies.usb import STORAGE, Scope
 
 AGENT = "/opt/portseal/bin/portseal-agent"
@@ -32,7 +35,33 @@ SITE, NAME = "lab", "terminal-1"
 COPY = Scope(("*",), (STORAGE,), 1, "case")
 
 #: The lab's site key: everybody may know it, and a snapshot that has it can be used by all.
-LAB_KEY = SigningKey(hashlib.sha256(b"portseal lab terminal").digest())
+LAB_SEED = hashlib.sha256(b"portseal lab terminal").digest()
+LAB_KEY = SigningKey(LAB_SEED)
+
+#: Asks the agent without a start of Python each time, which takes an emulated processor longer than the answer does.
+_TALK = """
+import json, os, socket
+for name in ("in", "out"):
+    os.mkfifo("/run/talk." + name)
+while True:
+    with open("/run/talk.in", "rb") as file:
+        asked = file.read().splitlines(True)
+    answers = []
+    for line in asked:
+        try:
+            with socket.socket(socket.AF_UNIX) as link:
+                link.settimeout(20)
+                link.connect("/run/portseal-agent/control.sock")
+                link.sendall(line)
+                answer = b""
+                while not answer.endswith(b"\\n"):
+                    answer += link.recv(1 << 20) or b"null\\n"
+        except OSError as error:
+            answer = json.dumps({"ok": False, "code": "unreachable", "error": str(error)}).encode() + b"\\n"
+        answers.append(answer)
+    with open("/run/talk.out", "wb") as file:
+        file.write(b"".join(answers))
+"""
 
 #: Stands for the socket unit, which starts a process for each connection.
 _UNMOUNT = """
@@ -51,6 +80,23 @@ while True:
     link.close()
 """
 
+#: A card reader and its controller in one, for a person at the guest's console: `swipe [SECONDS [CLASS…]]`.
+_SWIPE = f"""#!/usr/bin/python3
+import secrets, sys, time
+from pathlib import Path
+from agent.control import ask
+from policies.grants import Grant, sign
+from policies.keys import SigningKey
+from policies.usb import Scope
+
+socket = Path("/run/portseal-agent/control.sock")
+seconds, classes = int((sys.argv[1:] or ["60"])[0]), tuple(sys.argv[2:]) or ("08",)
+told, now = ask(socket, {{"do": "status"}}), int(time.time())
+grant = Grant(told["site"], told["terminal"], "card-1", secrets.token_hex(8), now, now, now + seconds,
+              told["boot_id"], told["nonce"], told["counter"] + 1, Scope(("*",), classes, 1, "case"))
+print(ask(socket, {{"do": "grant", "token": sign(grant, SigningKey({LAB_SEED!r}))}}))
+"""
+
 
 @dataclass(slots=True)
 class Sealed:
@@ -66,10 +112,17 @@ class Sealed:
         return cls(Terminal.restore(_at_work(machine), same_boot=True))
 
     def set_up(self) -> None:
-        """Put the declaration there, as enrolment does."""
+        """Put there what enrolment and installing do: the declaration, the grant key, the rule for read-only leases."""
         self.guest.ok("mkdir -p /etc/portseal-agent /run/portseal-agent /var/lib/portseal-agent")
         self.guest.put(f'site = "{SITE}"\nterminal = "{NAME}"\n'.encode(), "/etc/portseal-agent/agent.toml")
         self.guest.put(self.key.public.to_pem(), "/etc/portseal-agent/grant.pub")
+        self.guest.put(_SWIPE.encode(), "/opt/portseal/bin/swipe", mode=0o755)
+        rule = Path(units.__file__).with_name("read-only.rules").read_bytes()
+        self.guest.put(rule, "/etc/udev/rules.d/55-portseal-read-only.rules")
+        self.guest.ok("udevadm control --reload")
+        self.guest.put(_TALK.encode(), "/run/talk.py")
+        self._spawn("talk", "python3 -I -S /run/talk.py")
+        self.guest.until(lambda: self.guest.sh("[ -p /run/talk.out ]").code == 0)
 
     def start(self) -> None:
         """Start the agent, the keeper and the unmount helper, and wait until the gate is at work."""
@@ -101,15 +154,23 @@ class Sealed:
         """Run `portseal-agent` with these words."""
         return self.guest.sh([AGENT, "--lang", "en", *words], stdin=stdin)
 
+    def talk(self, *requests: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Send requests to the agent's socket, one after the other, and give the answers; quicker than `ask`."""
+        asked = b"".join(json.dumps(each).encode() + b"\n" for each in requests)
+        said = self.guest.ok("cat > /run/talk.in; cat /run/talk.out", 60, stdin=asked)
+        answers = [json.loads(line) for line in said.splitlines()]
+        for each in answers:
+            if each is None or each.get("code") == "unreachable":
+                raise EquipmentError(t("the agent gave no answer"), where="terminal")
+        return answers
+
     def status(self) -> dict[str, Any]:
         """Give the agent's status."""
-        told: dict[str, Any] = json.loads(self.guest.ok([AGENT, "status", "--json"]))
-        return told
+        return self.talk({"do": "status"})[0]
 
     def devices(self) -> dict[str, Mapping[str, Any]]:
         """Give what the gate decided, by the kernel's name."""
-        done = self.ask("devices", "--json")
-        return {each["name"]: each for each in json.loads(done.output or "[]")}
+        return {each["name"]: each for each in self.talk({"do": "devices"})[0]["devices"]}
 
     def bind(self, at: str, name: str, role: str = "keyboard") -> None:
         """Bind what is plugged in."""
@@ -134,6 +195,10 @@ class Sealed:
         """Hand a grant over, whatever it is."""
         return self.ask("grant", stdin=token.encode())
 
+    def offer(self, token: str) -> dict[str, Any]:
+        """Hand a grant over at the socket, and give the agent's answer."""
+        return self.talk({"do": "grant", "token": token})[0]
+
     def revoke(self, jti: str = "*") -> Result:
         """Take a grant back, or all."""
         token = sign_revoke(Revoke(SITE, NAME, jti, int(time.time())), self.key)
@@ -141,8 +206,10 @@ class Sealed:
 
     def events(self, after: int = 0) -> list[AgentEvent]:
         """Give the waiting events, each read as it was signed."""
-        done = self.ask("events", "--after", str(after))
-        return [events.read_event(line.encode(), None) for line in done.output.splitlines() if line]
+        found: list[AgentEvent] = []
+        while page := self.talk({"do": "events", "after": found[-1].seq if found else after})[0]["events"]:
+            found += (events.read_event(each.encode(), None) for each in page)
+        return found
 
     def kinds(self, after: int = 0) -> list[str]:
         """Give the kinds of the waiting events, in order."""

@@ -34,6 +34,7 @@ PACKAGES = (
 MODULES = (  # noqa: SIM905 - a list of sixty quoted words is read by nobody
     "virtio_pci virtio_net virtio_console virtio_blk virtio_rng "
     "xhci_pci ehci_pci uhci_hcd ohci_pci usb_storage uas sd_mod usbhid hid_generic evdev cdc_acm cdc_ether usbnet "
+    "asix cdc_subset "
     "usbserial ftdi_sio ext4 crc32c_generic vfat nls_cp437 nls_ascii nls_iso8859_1 nls_utf8 configfs overlay "
     "dummy_hcd libcomposite usb_f_mass_storage usb_f_hid usb_f_acm usb_f_ecm "
     "usbip_core usbip_host usbip_vudc vhci_hcd i6300esb"
