@@ -98,6 +98,7 @@ class _Loop:
         self._control = Control(config.run / SOCKET, Answers(terminal).answer, self._selector)
         self._service = service
         self._stopping = ""
+        self._heard = False
 
     def run(self) -> None:
         """Look, wait, and look again."""
@@ -107,27 +108,35 @@ class _Loop:
         reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(writer)
         self._selector.register(reader, selectors.EVENT_READ, lambda _: os.read(reader, 64))
-        self._selector.register(self._monitor, selectors.EVENT_READ, lambda _: self._monitor.drain())
+        self._selector.register(self._monitor, selectors.EVENT_READ, lambda _: self._hear())
         self._terminal.start()
         self._service.ready()
-        fed = time.monotonic()
+        fed, looked = time.monotonic(), time.monotonic()
         while True:
-            for key, mask in self._selector.select(self._terminal.wait()):
+            # After a flood of uevents comes one look, and at most one in each REST.
+            wanted = REST if self._heard else self._terminal.wait()
+            for key, mask in self._selector.select(max(0.0, looked + wanted - time.monotonic())):
                 key.data(mask)
             if self._stopping:
                 break
-            self._monitor.beat()
+            now = time.monotonic()
+            if now - looked < (REST if self._heard else wanted):
+                continue  # somebody asked: the answer made its own look
+            self._heard = self._monitor.beat()
             self._terminal.tell(self._monitor.events())
             self._terminal.look()
             self._control.tidy()
-            if self._service.watchdog is not None and time.monotonic() - fed >= self._service.watchdog / 2:
+            looked = now
+            if self._service.watchdog is not None and now - fed >= self._service.watchdog / 2:
                 self._service.alive()
-                fed = time.monotonic()
-            time.sleep(REST)
+                fed = now
         self._service.stopping()
         self._terminal.stop(self._stopping)
         self._control.close()
         self._monitor.close()
+
+    def _hear(self) -> None:
+        self._heard |= self._monitor.drain()
 
     def _stop(self, number: int, _frame: FrameType | None) -> None:
         self._stopping = signal.Signals(number).name

@@ -184,12 +184,7 @@ class Sealed:
         """Make a grant that answers the terminal's status."""
         told = self.status()
         self.counter = max(self.counter, told["counter"]) + 1
-        now = int(time.time())
-        grant = Grant(
-            iss=SITE, aud=NAME, sub="card-1", jti=secrets.token_hex(8), iat=now, nbf=now, exp=now + seconds,
-            boot=told["boot_id"], nonce=told["nonce"], ctr=self.counter, scope=scope,
-        )  # fmt: skip
-        return sign(replace(grant, **changes), key or self.key)
+        return sign(replace(make_grant(told, scope, seconds, self.counter), **changes), key or self.key)
 
     def hand(self, token: str) -> Result:
         """Hand a grant over, whatever it is."""
@@ -237,6 +232,15 @@ class Sealed:
     def _spawn(self, name: str, command: str) -> None:
         self.guest.ok(f"setsid sh -c 'echo $$ > /run/{name}.pid; exec {command}' > /run/{name}.log 2>&1 < /dev/null &")
         self.guest.until(lambda: self.guest.sh(f"test -s /run/{name}.pid").code == 0)
+
+
+def make_grant(told: Mapping[str, Any], scope: Scope, seconds: int, counter: int) -> Grant:
+    """Make a grant that answers a terminal's status, from now."""
+    now = int(time.time())
+    return Grant(
+        iss=SITE, aud=NAME, sub="card-1", jti=secrets.token_hex(8), iat=now, nbf=now, exp=now + seconds,
+        boot=told["boot_id"], nonce=told["nonce"], ctr=counter, scope=scope,
+    )  # fmt: skip
 
 
 def _at_work(machine: Machine) -> Snapshot:

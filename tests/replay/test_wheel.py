@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
+from tests.replay.agent_process import Place, running
 
 ROOT = Path(__file__).resolve().parents[2]
 UV = Path(sys.executable).with_name("uv")
@@ -72,3 +75,12 @@ def test_the_agent_extra_is_enough_for_the_agent_and_brings_no_controller_librar
     assert run(programs / "portseal-agent", "--version").returncode == 0
     absent = "import importlib.util as u; print([n for n in ('netmiko', 'pysnmp', 'scapy') if u.find_spec(n)])"
     assert run(programs / "python", "-c", absent).stdout.strip() == "[]"
+    place = Place(tmp_path / "terminal")
+    with running(place, programs / "python"):
+        environment = {"PORTSEAL_AGENT_CONFIG": str(place.etc)}
+        told = subprocess.run(
+            [str(programs / "portseal-agent"), "status", "--json"],
+            capture_output=True, text=True, check=True, cwd="/", env=environment,
+        )  # fmt: skip
+        assert json.loads(told.stdout)["state"] == "shut"
+        assert place.default() == "0"
