@@ -187,8 +187,7 @@ def test_the_generated_parts_are_what_the_code_says() -> None:
 
 def test_a_stale_page_is_named_in_one_line(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "docs", tmp_path / "docs")
-    (tmp_path / "scripts").mkdir()
-    shutil.copy(ROOT / "scripts/docs.py", tmp_path / "scripts")
+    shutil.copytree(ROOT / "scripts", tmp_path / "scripts")
     for name in ("policies", "tests", "pyproject.toml"):
         (tmp_path / name).symlink_to(ROOT / name)
     page = tmp_path / "docs/licences.md"

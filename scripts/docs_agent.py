@@ -1,0 +1,39 @@
+"""The generated parts of docs/agent.md: what a terminal tells, and why it refuses, from the code's own tables."""
+
+from __future__ import annotations
+
+from agent.usb.gate import CODES as GATE
+from policies.grants import CODES as GRANT
+from policies.messages.kinds import KINDS
+from policies.texts import render
+
+_HEADINGS = {
+    "en": {"events": ("event", "meaning", "alarm"), "reasons": ("code", "meaning")},
+    "zh": {"events": ("事件", "含义", "告警"), "reasons": ("代码", "含义")},
+}
+
+
+def events_part(language: str) -> str:
+    """Write every kind of event."""
+    rows = [(f"`{kind}`", render(each.about, language), "●" if each.alarm else "") for kind, each in KINDS.items()]
+    return _table("events", rows, language)
+
+
+def grant_codes_part(language: str) -> str:
+    """Write why a grant or a revocation is refused."""
+    return _table("reasons", [(f"`{code}`", render(text, language)) for code, text in GRANT.items()], language)
+
+
+def gate_codes_part() -> str:
+    """Write the gate's decisions about a device."""
+    return _table("reasons", [(f"`{code}`", text) for code, text in GATE.items()], "en")
+
+
+def _table(name: str, rows: list[tuple[str, ...]], language: str) -> str:
+    headings = list(_HEADINGS[language][name])
+    lines = [_row(headings), _row(["---"] * len(headings)), *(_row(row) for row in rows)]
+    return "\n".join(lines) + "\n"
+
+
+def _row(cells: list[str] | tuple[str, ...]) -> str:
+    return "| " + " | ".join(each.replace("|", "\\|") for each in cells) + " |"
