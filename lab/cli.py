@@ -143,7 +143,7 @@ def _folder(context: click.Context, chosen: Settings) -> Path | None:
     return chosen.site if of_the_lab(chosen.site) else None
 
 
-@lab.group(help=h("A terminal with a real kernel's USB in QEMU, and the agent at work in it."))
+@lab.group(cls=Group, help=h("A terminal with a real kernel's USB in QEMU, and the agent at work in it."))
 def terminal() -> None:
     """See the help text."""
 

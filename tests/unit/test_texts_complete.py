@@ -231,7 +231,8 @@ if program == "portseal":
     top, given = made.cli, Settings(".", json=False, language="zh")
 else:
     made._speak("zh")
-    top, given = made.make("zh"), None
+    from agent.cli.base import Spot
+    top, given = made.make(Spot("zh")), None
 
 def walk(command, name, above):
     # Resilient parsing asks for no arguments; but with it Main imports no verb, so only the parsing has it.
