@@ -57,9 +57,9 @@ class Answers:
 
     def answer(self, request: Request) -> Reply:
         """Do what is asked; every refusal and failure is an answer, never an exception."""
-        verb = self._verbs.get(request.get("do"), _unknown)
         try:
-            return verb(request)
+            # Inside: a list or an object for a verb cannot even be looked up.
+            return self._verbs.get(request.get("do"), _unknown)(request)
         except PortsealError as error:
             return {"ok": False, "code": "failed", "exit_code": error.exit_code, "error": _said(error)}
         except Exception:  # noqa: BLE001 - a mistake of ours in one request must not take the gate's loop down with it

@@ -87,7 +87,8 @@ class AgentState:
     that ran wild cannot push it beyond every later grant. `head` is the end of the chain, `acked` what the
     controller has in its ledger. `held` and `held_bytes` are the events that wait. `lost` is the number of the event
     that tells of a lost state, 0 without one or when it is acked. `leases` are grants in use: also those of an
-    earlier boot stay, to be told of as ended, and each holds the boot for which alone it counts.
+    earlier boot stay, to be told of as ended, and each holds the boot for which alone it counts. `rescue_counter` is
+    that of the next challenge; `rescue_until_ms` is when the next code may be tried (CLOCK_BOOTTIME of `rescue_boot`).
     """
 
     terminal: str
@@ -106,6 +107,9 @@ class AgentState:
     rescue_failed: int = 0
     rescue_last_ms: int = 0
     rescue_used: tuple[str, ...] = ()
+    rescue_counter: int = 0
+    rescue_boot: str = ""
+    rescue_until_ms: int = 0
     leases: tuple[Lease, ...] = ()
 
     @property
@@ -207,7 +211,8 @@ class AgentState:
 
 _SCALARS: Mapping[str, type] = {
     "terminal": str, "key": str, "boot": int, "boot_id": str, "counter": int, "wall_ms": int, "held": int,
-    "held_bytes": int, "lost": int, "rescue_failed": int, "rescue_last_ms": int,
+    "held_bytes": int, "lost": int, "rescue_failed": int, "rescue_last_ms": int, "rescue_counter": int,
+    "rescue_boot": str, "rescue_until_ms": int,
 }  # fmt: skip
 _STATE = frozenset(_SCALARS) | {"head", "acked", "folded", "used", "rescue_used", "leases"}
 

@@ -1,0 +1,355 @@
+"""terminal: what the site declares of its terminals, and the rescue codes that open one without a card."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from controller.cli.base import Group, Settings, h, settings
+from policies.errors import InputError, NotFound, UsageError
+from policies.texts import Text, t
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import date
+
+    from policies.messages.lock import LockLevel as Level
+    from policies.site import Site
+    from policies.terminal import Terminal
+
+#: An id of a person: a staff number or an account. The ledger cannot be erased, so no name of a person gets in.
+_PERSON = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._@-]{0,62}[A-Za-z0-9])?")
+
+
+@click.group(cls=Group, help=h("Show the terminals; give rescue codes when nobody can swipe."))
+def terminal() -> None:
+    """See the help text."""
+
+
+@terminal.command("list", help=h("List the declared terminals: lock, level for clause 7.2b, and what is missing."))
+@click.pass_context
+def list_(context: click.Context) -> int:
+    """See the help text."""
+    chosen = settings(context)
+    views = _views(chosen)
+    if chosen.json:
+        chosen.give({"terminals": [view.row(chosen) for view in views]})
+        return 0
+    if not views:
+        chosen.say(t("The site declares no terminal. Next: declare each one in site.toml, as [terminals.NAME]"))
+        return 0
+    headings = (t("name"), t("platform"), t("agent"), t("place"), t("USB ports"), t("level"), t("missing for 7.2b"))
+    chosen.table(
+        headings,
+        [
+            (
+                view.of.name,
+                view.of.platform.value,
+                t("yes") if view.of.agent else t("no"),
+                view.of.place,
+                len(view.of.register),
+                view.level or "-",
+                len(view.missing) or "-",
+            )
+            for view in views
+        ],
+    )
+    return 0
+
+
+@terminal.command(help=h("Show one terminal: register, lock, level for clause 7.2b, and what is missing."))
+@click.argument("name")
+@click.pass_context
+def show(context: click.Context, name: str) -> int:
+    """See the help text."""
+    from policies.load import load_site
+
+    chosen = settings(context)
+    site = load_site(chosen.site)
+    view = _view(site, terminal_of(site, name), _today())
+    if chosen.json:
+        chosen.give(view.json(chosen))
+        return 0
+    for sentence in view.sentences():
+        chosen.say(sentence)
+    return 0
+
+
+@terminal.command(
+    "rescue-key",
+    help=h("Make a terminal's rescue secret, once: a file (mode 600) to copy to the terminal. It is never printed."),
+)
+@click.argument("name")
+@click.option("--renew", is_flag=True, help=h("Make another one; until the terminal has it, no code opens anything."))
+@click.pass_context
+def rescue_key(context: click.Context, name: str, renew: bool) -> int:
+    """See the help text."""
+    from controller.cli.session import site_context
+    from controller.secrets.rescue import make_rescue_secret, rescue_file, secret_exists
+
+    chosen = settings(context)
+    with site_context(chosen, recovering=False) as site:
+        declared = _with_agent(terminal_of(site.site, name))
+        path = rescue_file(site.site.folder, declared.name)
+        renewed = path.exists()
+        if renewed and not renew:
+            raise secret_exists(path)
+        with site.ledger.act("terminal.rescue_key", declared.name, {"renewed": renewed}, site.actor) as act:
+            make_rescue_secret(site.site.folder, declared.name, renew=renew)
+            act.done()
+    if chosen.json:
+        chosen.give({"terminal": declared.name, "file": str(path), "renewed": renewed})
+    chosen.say(t("the rescue secret of {name} is made: {file}", name=declared.name, file=path))
+    chosen.say(
+        t("Copy it to the terminal as /etc/portseal-agent/rescue.key (root's, mode 600), over a way that you trust")
+    )
+    return 0
+
+
+@terminal.command(
+    help=h(
+        "Give a one-time code that opens a terminal without a card: for two people, in the ledger, and clause 7.2b"
+        " fails for it. The terminal shows the challenge with 'portseal-agent rescue'."
+    )
+)
+@click.argument("name")
+@click.option(
+    "--challenge", metavar="CODE", required=True, help=h("What the terminal shows; case and blanks are free.")
+)
+@click.option(
+    "--person",
+    "people",
+    metavar="ID",
+    multiple=True,
+    help=h("Who allows it: twice, two people, by staff number or account, never by name; it is kept in the ledger."),
+)
+@click.option(
+    "--use",
+    "uses",
+    type=click.Choice(["keyboard", "storage"]),
+    multiple=True,
+    required=True,
+    help=h("What opens, one device each; twice for both."),
+)
+@click.option("--minutes", type=int, required=True, help=h("How long, 1 to 60; the terminal's own limit counts too."))
+@click.option("--reason", metavar="TEXT", required=True, help=h("Why; it is kept in the ledger."))
+@click.pass_context
+def rescue(context: click.Context, /, name: str, **given: Any) -> int:
+    """See the help text."""
+    from controller.cli.session import site_context
+    from controller.cli.subjects import reason_given
+    from controller.secrets.rescue import read_rescue_secret
+    from policies.rescue import Permit, RescueUse, read_challenge, rescue_code
+
+    chosen = settings(context)
+    why, people = reason_given(given["reason"]), _two(given["people"])
+    uses = frozenset(RescueUse(each) for each in given["uses"])
+    with site_context(chosen, recovering=False) as site:
+        declared = _with_agent(terminal_of(site.site, name))
+        challenge = read_challenge(site.site.name, declared.name, given["challenge"])
+        permit = Permit(challenge, uses, given["minutes"], people)
+        # Made before the act, so that a refusal leaves none; told after it, so that no code is without its entries.
+        code = rescue_code(read_rescue_secret(site.site.folder, declared.name), permit)
+        told: dict[str, object] = {
+            "challenge": challenge.code,
+            "uses": sorted(use.value for use in uses),
+            "minutes": permit.minutes,
+            "people": sorted(people),
+            "swipe": False,
+            "fails": "7.2b",
+        }
+        with site.ledger.act("terminal.rescue", declared.name, {**told, "reason": why}, site.actor) as act:
+            act.done({"fails": "7.2b"})
+    if chosen.json:
+        chosen.give({"terminal": declared.name, "code": code, **told})
+        return 0
+    chosen.say(t("Code for {name}, once: {code}", name=declared.name, code=code))
+    chosen.say(
+        t("At the terminal: portseal-agent rescue CODE --person {first} --person {second}", first=people[0],
+          second=people[1])
+    )  # fmt: skip
+    chosen.say(t("No card is swiped: clause 7.2b fails for this opening; it is in the ledger."))
+    return 0
+
+
+def terminal_of(site: Site, text: str) -> Terminal:
+    """Give the declared terminal called `text`, in any case; raises NotFound with the nearest name."""
+    import difflib
+
+    from policies.names.shown import cleaned, shown
+
+    wanted = cleaned(text)
+    folded = [each for each in site.terminals if each.name.casefold() == wanted.casefold()]
+    found = site.terminal(wanted) or (folded[0] if len(folded) == 1 else None)
+    if found is not None:
+        return found
+    what = t("the site has no terminal called {name}", name=shown(text))
+    names = [each.name for each in site.terminals]
+    if near := difflib.get_close_matches(wanted[:64], names, n=1):
+        raise NotFound(what, next_step=t("is {near} meant?", near=near[0]))
+    raise NotFound(
+        what, next_step=t("choose one of {names}, or declare it in site.toml", names=", ".join(names) or "-")
+    )
+
+
+def _with_agent(declared: Terminal) -> Terminal:
+    if declared.agent:
+        return declared
+    raise UsageError(
+        t("the terminal has no agent, so no code can open anything there"),
+        where=declared.name,
+        next_step=t("open its lock with the key, and record who did"),
+    )
+
+
+def _two(people: Sequence[str]) -> tuple[str, str]:
+    """Give both ids in lower case, as the terminal's event will; that they differ is the rescue's own rule."""
+    from policies.names.shown import cleaned, shown
+
+    ids = [cleaned(each).lower() for each in people]
+    for each, given in zip(ids, people, strict=True):
+        if not _PERSON.fullmatch(each):
+            raise InputError(
+                t("{text} is not the id of a person", text=shown(given)),
+                where="--person",
+                next_step=t("write a staff number or an account, not a name: the ledger cannot be erased"),
+            )
+    if len(ids) != 2:
+        raise UsageError(t("a rescue needs two different people"), where="--person", next_step=t("give --person twice"))
+    return ids[0], ids[1]
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """A terminal as the site declares it. `level` is what counts now, `claimed` what its lock is declared to be.
+
+    Both are None where neither an agent nor a lock holds the ports. `photo` is None where none is declared.
+    """
+
+    of: Terminal
+    level: Level | None
+    claimed: Level | None
+    photo: bool | None
+    rescue: bool
+    missing: tuple[tuple[str, Text], ...]
+
+    def row(self, chosen: Settings) -> dict[str, object]:
+        """Give its element of the list, as documented JSON."""
+        lock = self.of.lock
+        return {
+            "name": self.of.name,
+            "platform": self.of.platform.value,
+            "agent": self.of.agent,
+            "place": self.of.place,
+            "owner": self.of.owner,
+            "ports": len(self.of.register),
+            "photo": None if self.photo is None else {"path": self.of.photo, "there": self.photo},
+            "lock": {
+                "level": lock.level.value,
+                "model": lock.model,
+                "id": lock.id,
+                "attested_by": lock.attested_by,
+                "report": lock.report,
+                "expires": None if lock.expires is None else lock.expires.isoformat(),
+            },
+            "level": self.level,
+            "claimed": self.claimed,
+            "missing": [{"code": code, "text": chosen.text(text)} for code, text in self.missing],
+            "rescue_key": self.rescue,
+        }
+
+    def json(self, chosen: Settings) -> dict[str, object]:
+        """Give all of it, as documented JSON."""
+        register = [{"port": each.port, "label": each.label, "internal": each.internal} for each in self.of.register]
+        return {**self.row(chosen), "description": self.of.description, "register": register}
+
+    def sentences(self) -> Iterator[Text]:
+        """Say it in words."""
+        from policies.messages.lock import LEVELS
+
+        of, lock = self.of, self.of.lock
+        yield t("{name}: {platform}, {place} (owner: {owner})", name=of.name, platform=of.platform.value,
+                place=of.place, owner=of.owner)  # fmt: skip
+        if of.description:
+            yield t("  {text}", text=of.description)
+        yield t("  portseal-agent: {answer}", answer=t("yes") if of.agent else t("no"))
+        yield t("  USB ports in the register: {count}", count=len(of.register))
+        for each in of.register:
+            inside = t("inside the case") if each.internal else t("outside")
+            yield t("    {label}: {port} ({place})", label=each.label, port=each.port, place=inside)
+        if self.photo is not None:
+            there = t("there") if self.photo else t("missing")
+            yield t("  photo: {path} ({state})", path=of.photo, state=there)
+        if lock.model:
+            yield t("  lock: {level}, {model} {id}", level=lock.level.value, model=lock.model, id=lock.id)
+        if lock.vouched:
+            yield t("  attested by {person}, {report}, through {day}", person=lock.attested_by, report=lock.report,
+                    day=lock.expires)  # fmt: skip
+        meaning = t("neither an agent nor a lock holds its ports") if self.level is None else LEVELS[self.level]
+        yield t("  level for 7.2b: {level} ({meaning})", level=self.level or "-", meaning=meaning)
+        for _, text in self.missing:
+            yield t("  missing for 7.2b: {what}", what=text)
+        if of.agent:
+            made = t("made") if self.rescue else t("none; 'portseal terminal rescue-key' makes it")
+            yield t("  rescue secret: {state}", state=made)
+
+
+def _views(chosen: Settings) -> list[_View]:
+    from policies.load import load_site
+
+    site = load_site(chosen.site)
+    today = _today()
+    return [_view(site, each, today) for each in site.terminals]
+
+
+def _view(site: Site, of: Terminal, today: date) -> _View:
+    from controller.secrets.rescue import rescue_file
+    from policies.messages.lock import LockLevel as Level
+    from policies.messages.lock import level
+    from policies.terminal import LockLevel, absent_photos
+
+    lock = of.lock
+    absent = any(True for _ in absent_photos((of,), lambda path: (site.folder / path).is_file()))
+    photo = None if not of.photo else not absent
+    attested = lock.vouched and lock.expires is not None and today <= lock.expires and photo is True
+    claims = {LockLevel.NONE: Level.L1, LockLevel.ATTESTED: Level.L2, LockLevel.SENSED: Level.L3}
+    nothing = not of.agent and lock.level is LockLevel.NONE
+    # The lock's fresh states come over the broker; site.toml alone never makes it a sensed one.
+    counts = level(attested=attested, sensed=False)
+    return _View(
+        of=of,
+        level=None if not of.agent and counts is Level.L1 else counts,
+        claimed=None if nothing else claims[lock.level],
+        photo=photo,
+        rescue=rescue_file(site.folder, of.name).exists(),
+        missing=tuple(_missing(of, photo, today)),
+    )
+
+
+def _missing(of: Terminal, photo: bool | None, today: date) -> Iterator[tuple[str, Text]]:
+    """Say what the declaration lacks for 7.2b, each with its stable code (docs/json.md)."""
+    from policies.terminal import LockLevel
+
+    lock = of.lock
+    if lock.level is LockLevel.NONE:
+        yield "lock", t("an anti-plug lock: the clause names a device")
+        return
+    if lock.level is LockLevel.SENSED:
+        yield "lock_state", t("a fresh state of the sensed lock: none was received")
+        if not lock.vouched:
+            return
+    if lock.expires is not None and today > lock.expires:
+        yield "expired", t("an attestation that counts: it has expired on {day}", day=lock.expires)
+    if photo is None:
+        yield "photo", t("a photo of its USB ports")
+    elif not photo:
+        yield "photo_file", t("the photo {path} in the site folder", path=of.photo)
+
+
+def _today() -> date:
+    from controller.store.open import utc_now
+
+    return utc_now().date()
