@@ -19,7 +19,7 @@ from policies.texts import t
 #: Bytes of free disk below which a site cannot go on for long, and below which one should look.
 _DISK_FAULT, _DISK_WARNING = 64 * 1024 * 1024, 1024 * 1024 * 1024
 #: What must be the owner's only; a pattern that fits nothing is no fault here.
-_PRIVATE = ("keys", "keys/*.key", "secrets.json", "portseal.db", "portseal.db-wal")
+_PRIVATE = ("keys", "keys/*.key", "keys/rescue", "keys/rescue/*.key", "secrets.json", "portseal.db", "portseal.db-wal")
 
 
 def run_checks(folder: Path, names: Sequence[str], *, offline: bool) -> Iterator[Check]:
@@ -35,6 +35,7 @@ def run_checks(folder: Path, names: Sequence[str], *, offline: bool) -> Iterator
         return
     wanted = [switch_of(site, name) for name in names] if names else list(site.switches)
     yield _declaration(site)
+    yield from _photos(folder, site)
     yield _disk(folder)
     yield from _secrets(site)
     yield from _programs(site)
@@ -52,6 +53,15 @@ def run_checks(folder: Path, names: Sequence[str], *, offline: bool) -> Iterator
             from controller.cli.checks_switch import switch_checks
 
             yield from switch_checks(context, wanted)
+
+
+def _photos(folder: Path, site: Site) -> Iterator[Check]:
+    """Warn of each declared photo that is not in the site folder; the attestation of a lock rests on it."""
+    from policies.terminal import absent_photos
+
+    for key, path in absent_photos(site.terminals, lambda name: (folder / name).is_file()):
+        step = t("put the photo into the site folder, or correct its path in site.toml")
+        yield Check("photos", key, "warning", t("the photo {path} is not there", path=path), step)
 
 
 def _opened(stack: contextlib.ExitStack, site: Site) -> Context:

@@ -5,19 +5,16 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from controller.cli.base import Settings, Speaking, h, settings
-from policies.errors import ConfigError, InputError, PortsealError, StorageFailed, UsageError
+from policies.errors import ConfigError, InputError, StorageFailed, UsageError
 from policies.texts import t
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from controller.cli.checked import Check
 
 _NAME_LINE = re.compile(r'^name = "my-site"$', re.MULTILINE)
@@ -73,7 +70,7 @@ def doctor(context: click.Context, switches: tuple[str, ...], offline: bool) -> 
 
     chosen = settings(context)
     checks = []
-    for check in chain(run_checks(chosen.site, switches, offline=offline), _photos(chosen.site)):
+    for check in run_checks(chosen.site, switches, offline=offline):
         checks.append(check)
         _tell(chosen, check)
     code = max((check.exit_code for check in checks), key=_weight, default=0)
@@ -85,21 +82,6 @@ def doctor(context: click.Context, switches: tuple[str, ...], offline: bool) -> 
         t("{checks} checks: {faults} faults, {warnings} warnings", checks=len(checks), faults=faults, warnings=warnings)
     )
     return code
-
-
-def _photos(folder: Path) -> Iterator[Check]:
-    """Warn of each declared photo that is not in the site folder; the attestation of a lock rests on it."""
-    from controller.cli.checked import Check
-    from policies.load import load_site
-    from policies.terminal import absent_photos
-
-    try:
-        site = load_site(folder)
-    except PortsealError:
-        return  # the check of the declaration has told of it
-    for key, path in absent_photos(site.terminals, lambda name: (folder / name).is_file()):
-        step = t("put the photo into the site folder, or correct its path in site.toml")
-        yield Check("photos", key, "warning", t("the photo {path} is not there", path=path), step)
 
 
 def _weight(code: int) -> int:
