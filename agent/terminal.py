@@ -29,7 +29,7 @@ from agent.usb.sysfs import Usb
 from policies.errors import InputError, PortsealError, StorageFailed
 from policies.grants import Moment
 from policies.messages.event import MAX_LIST, Data
-from policies.texts import render
+from policies.texts import render, t
 from policies.usb import Decision, Lease, UsbBinding, UsbDevice
 
 _log = logging.getLogger("portseal.agent")
@@ -67,7 +67,7 @@ class Terminal:
         self._places = keeper.Places(run=config.run, state=config.state, bindings=config.bindings)
         self._enforcer = Enforcer(usb, self._decide, Hooks(self._give_back, self._use, UNMOUNT_SECONDS + 4))
         self._last = clock.read()
-        self._tamper = _remembered(config.run / TAMPER, clock.boot)
+        self._tamper, self._tamper_fault = _remembered(config.run / TAMPER, clock.boot)
         self.locks = Locks(config.terminal, config.locks, self._last.boottime)
         self._pending: list[Told] = []
         self._uncounted: Counter[str] = Counter()
@@ -76,7 +76,7 @@ class Terminal:
         self._bindings_fault = ""
         self._asleep = False
         self._settled = True
-        self._disk_fault = self._run_fault = ""
+        self._disk_fault = self._run_fault = self._gone_fault = ""
 
     @property
     def moment(self) -> Moment:
@@ -89,6 +89,8 @@ class Terminal:
         state = self.spool.state
         if self.spool.trouble is not None:
             self._ending |= dict.fromkeys((each.jti for each in state.leases), "lost")
+        if self._tamper_fault:
+            self._tell("state.corrupt", {"file": str(self.config.run / TAMPER), "cause": self._tamper_fault})
         self._tell("agent.started", {"boot": state.boot, "boot_id": state.boot_id, "leases": len(state.leases)})
         self.look()
         decisions = self.view.decisions
@@ -117,6 +119,7 @@ class Terminal:
         slept = self._compare_clocks(now)
         self._take_records()
         loaded = self._bindings()
+        self._look_for_memory()
         known = [each for each in self.spool.state.leases if each.jti not in self._ending]
         live = [each for each in known if is_live(each, now.boottime, self.clock.boot)]
         moment = usb_events.Moment(now.boottime, self.clock.boot)
@@ -131,7 +134,8 @@ class Terminal:
         kept = (*used, *(each for each in self.spool.state.leases if each.jti not in closing))
         self._commit(Moment(now.wall, now.boottime), over, kept)
         away = tuple(each.name for each in self._tamper.watched if each.standing is tamper.Standing.AWAY)
-        self.view = View(done.decisions, loaded.bindings, done.scan.peers, away, self._disk_fault or self._run_fault)
+        fault = self._disk_fault or self._run_fault or self._gone_fault
+        self.view = View(done.decisions, loaded.bindings, done.scan.peers, away, fault)
 
     def wait(self) -> float:
         """Give how many seconds the next look may be away."""
@@ -214,6 +218,15 @@ class Terminal:
             self._tell("state.corrupt", {"file": str(self.config.bindings), "cause": fault[:400]})
         self._bindings_fault = fault
         return loaded
+
+    def _look_for_memory(self) -> None:
+        """Tell when the file of events and leases was deleted under us: what is written goes with this process."""
+        before, path = self._gone_fault, str(self.spool.place.path)
+        gone = not self.spool.is_there()
+        self._gone_fault = render(t("{file} was deleted while the agent ran", file=path), "en") if gone else ""
+        if gone and not before:
+            self._tell("state.corrupt", {"file": path, "cause": self._gone_fault, "reason": "deleted"})
+            self.end((each.jti for each in self.spool.state.leases), "lost")
 
     def _decide(
         self,
@@ -306,7 +319,14 @@ def _spent(lease: Lease, done: Pass) -> Lease:
     return lease if used == lease.used else replace(lease, used=used)
 
 
-def _remembered(path: Path, boot: str) -> tamper.TamperState:
-    with suppress(OSError, InputError):
-        return tamper.from_json(path.read_bytes(), boot)
-    return tamper.TamperState(boot)
+def _remembered(path: Path, boot: str) -> tuple[tamper.TamperState, str]:
+    """Give the tamper watch as it was kept, and why it cannot be read; none is kept at a boot's first start."""
+    try:
+        return tamper.from_json(path.read_bytes(), boot), ""
+    except FileNotFoundError:
+        cause = ""
+    except OSError as error:
+        cause = error.strerror or type(error).__name__
+    except InputError as error:
+        cause = render(error.what, "en")[:400]
+    return tamper.TamperState(boot), cause

@@ -22,6 +22,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Self
 
 from agent.link.database import Database, SpoolPlace, lock_folder, storage_errors
@@ -99,6 +100,7 @@ class Spool:
         self.nonce = Nonce()
         self._key, self._state, self._lock_file, self._witnesses = key, state, lock, witnesses
         self._database = Database(place.path)
+        self._file = _mark(place.path)
         self._lock = threading.RLock()
         self._settle(state)
 
@@ -186,11 +188,16 @@ class Spool:
         except OSError:
             return False
         return (
-            not state.folded.total
+            self.is_there()
+            and not state.folded.total
             and state.held + RESERVE_EVENTS <= place.most_events
             and state.held_bytes + RESERVE_BYTES <= place.most_bytes
             and disk.f_bavail * disk.f_frsize >= RESERVE_DISK
         )
+
+    def is_there(self) -> bool:
+        """Tell whether the file that is written is still the one that the next start will find."""
+        return _mark(self.place.path) == self._file
 
     def unacked(self, after: int = 0, limit: int = 500) -> tuple[tuple[int, bytes], ...]:
         """Give up to `limit` waiting events with a number beyond `after`, in order: (number, bytes)."""
@@ -293,3 +300,11 @@ class Spool:
         self._state = state
         for witness in self._witnesses:
             witness.write(state)
+
+
+def _mark(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

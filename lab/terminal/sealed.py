@@ -130,10 +130,18 @@ class Sealed:
         self.start_keeper()
         self.start_agent()
 
-    def start_agent(self) -> None:
-        """Start the agent alone."""
+    def start_agent(self, wait: float = 30) -> None:
+        """Start the agent alone, and wait so many seconds until it answers; 0 does not wait."""
         self._spawn("agent", f"{AGENT} run")
-        self.guest.until(lambda: self.ask("status").code == 0, timeout=30)
+        if wait:
+            self.guest.until(self.answers, wait)
+
+    def answers(self) -> bool:
+        """Tell whether the agent runs and answers."""
+        try:
+            return bool(self.status()["ok"])
+        except EquipmentError:
+            return False
 
     def start_keeper(self) -> None:
         """Start the keeper alone."""

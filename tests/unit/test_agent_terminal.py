@@ -183,9 +183,9 @@ class TestRestarts:
         usb = bench.terminal._enforcer._usb
         admit = usb.admit
 
-        def watched(device: Any, interfaces: frozenset[int]) -> Any:
+        def watched(device: Any, interfaces: frozenset[int], *, bound: bool) -> Any:
             seen.append(json.loads((bench.config.run / keeper.LEASES).read_bytes())["leases"][0]["devices"])
-            return admit(device, interfaces)
+            return admit(device, interfaces, bound=bound)
 
         monkeypatch.setattr(usb, "admit", watched)
         bench.grant()
