@@ -12,7 +12,7 @@ import selectors
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import FrameType
 
@@ -31,9 +31,10 @@ from agent.usb.events import Event
 from agent.usb.events import Moment as PassMoment
 from agent.usb.gate import decide
 from agent.usb.monitor import Monitor, Pulse
-from agent.usb.sysfs import Usb
+from agent.usb.sysfs import Outcome, Result, Usb
 from policies.errors import StorageFailed
 from policies.grants import Moment
+from policies.messages.event import MAX_LIST
 
 _log = logging.getLogger("portseal.agent")
 
@@ -45,14 +46,23 @@ def serve(folder: Path = CONFIG_FOLDER, sysfs: Path = Path("/sys")) -> None:
     """Run until SIGTERM or SIGINT; raises PortsealError when the terminal is not set up, or its folders fail."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
     usb = Usb(sysfs)
-    usb.shut_defaults()
+    before = _were_open(usb.shut_defaults())
     config, clock = load_config(folder), Clock()
     service = Service(os.environ)
-    before: list[Event] = []
     with _memory(config, clock, _Blind(usb, config, clock, service, before)) as spool:
         terminal = Terminal(config, clock, spool, usb)
         terminal.tell(before)
         _Loop(config, terminal, service, sysfs).run()
+
+
+def _were_open(results: Iterable[Result]) -> list[Event]:
+    """Tell which defaults let devices in before the agent was there; that of interfaces does so at every boot."""
+    found = [each for each in results if not each.where.endswith("/interface_authorized_default")]
+    if not found:
+        return []
+    shut = all(each.outcome is Outcome.DONE for each in found)
+    where = [each.where for each in found][:MAX_LIST]
+    return [Event("gate.default_changed", {"found": where, "start": True, "shut": shut})]
 
 
 def _memory(config: Config, clock: Clock, blind: Callable[[StorageFailed], None]) -> Spool:

@@ -11,21 +11,23 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
+from agent.usb import drivers
 from agent.usb.events import QUIET_SECONDS, Event, Moment, Quiet, described
+from agent.usb.passes import Seen, Work, differs, one_each, reasons, words
 from agent.usb.sysfs import REREAD, Outcome, Result, Scan, Usb
 from policies.errors import PortsealError
 from policies.messages.event import MAX_LIST, Value
 from policies.texts import Text, t
-from policies.usb import HID, HUB, STORAGE, Decision, Lease, UsbAppearance, UsbBinding, UsbDevice
+from policies.usb import STORAGE, Decision, Lease, UsbAppearance, UsbBinding, UsbDevice
 
 #: Seconds that a driver has to take a released interface, and between the attempts after that.
 DRIVER_SECONDS, PROBE_SECONDS = 4.0, 30.0
 #: Longest wait before a failed write is tried again: to refuse, and anything else.
 _REFUSE_AGAIN, _TRY_AGAIN = 4.0, 30.0
-#: Classes that the kernel has a driver of its own for; a dongle of another one may be meant for a program.
-_DRIVEN = frozenset({HID, STORAGE, HUB})
+#: The code of a decision that is refused because a driver of another class had taken a part of the device.
+MISLED = "driver"
 
 Decide = Callable[[Sequence[UsbDevice], Sequence[UsbBinding], Sequence[Lease], float, str], tuple[Decision, ...]]
 
@@ -62,34 +64,6 @@ class Hooks:
     seconds: float = 10.0
 
 
-@dataclass(slots=True)
-class _Seen:
-    """What is remembered of an appearance. `wanted` is what was admitted (None: nothing), `got` what came up."""
-
-    wanted: frozenset[int] | None = None
-    got: frozenset[int] = frozenset()
-    lease: str = ""
-    from_start: bool = False
-    told: bool = False
-    withheld: frozenset[int] = frozenset()
-    driverless_since: float | None = None
-    driverless_told: bool = False
-    probed: float = 0.0
-    persist_read: int = -REREAD
-
-
-@dataclass(slots=True)
-class _Work:
-    """What one pass gathers."""
-
-    now: float
-    first: bool
-    problems: list[Text]
-    events: list[Event] = field(default_factory=list)
-    used: dict[str, tuple[UsbAppearance, ...]] = field(default_factory=dict)
-    settled: bool = True
-
-
 class Enforcer:
     """Brings the kernel's USB to what `decide` says, pass by pass.
 
@@ -104,7 +78,7 @@ class Enforcer:
         self._passes = 0
         self._looked = False
         self._last: tuple[UsbDevice, ...] = ()
-        self._seen: dict[UsbAppearance, _Seen] = {}
+        self._seen: dict[UsbAppearance, Seen] = {}
         self._buses: dict[str, int] = {}
         self._quiet = Quiet()
         self._retries: dict[str, tuple[int, float]] = {}
@@ -113,14 +87,15 @@ class Enforcer:
         """Look and act once; raises only what `decide` raises. Nothing is opened then, or by a scan that failed."""
         self._passes += 1
         scan = self._usb.scan()
-        work = _Work(moment.now, not self._looked, list(scan.problems))
+        work = Work(moment.now, not self._looked, list(scan.problems))
         self._shut_defaults(scan, work)
         self._name_controllers(scan, work)
         seen = {each.name for each in scan.devices}
         missing = () if scan.complete else tuple(each for each in self._last if each.name not in seen)
         self._last = devices = missing + scan.devices
-        decisions = _one_each(devices, self._decide(devices, bindings, leases, moment.now, moment.boot))
+        decisions = one_each(devices, self._decide(devices, bindings, leases, moment.now, moment.boot))
         self._remember(decisions, forget=scan.complete)
+        decisions = tuple(self._check_drivers(each, scan, work) for each in decisions)
         self._refuse(decisions, work)
         if scan.complete:
             self._looked = True
@@ -132,7 +107,7 @@ class Enforcer:
         stuck = frozenset(each.name for each in self._last if each.authorized and each.name in denied)
         return Pass(scan, tuple(work.events), decisions, work.used, tuple(work.problems), work.settled, stuck)
 
-    def _shut_defaults(self, scan: Scan, work: _Work) -> None:
+    def _shut_defaults(self, scan: Scan, work: Work) -> None:
         """Shut what would admit by itself, and say what was found."""
         found = [
             f"{bus.name} {name}={value}"
@@ -151,10 +126,11 @@ class Enforcer:
             self._judge("shut", each, work)
         shut = bool(results) and all(each.outcome is Outcome.DONE for each in results)
         data: dict[str, Value] = {"found": found[:MAX_LIST], "start": work.first, "shut": shut}
-        self._tell(work, "gate.default_changed", data, quiet="defaults")
+        # By what was found: a new controller, which comes with a default of its own, must not hide a hand on another.
+        self._tell(work, "gate.default_changed", data, quiet=f"defaults {' '.join(found)}")
         work.settled = False
 
-    def _name_controllers(self, scan: Scan, work: _Work) -> None:
+    def _name_controllers(self, scan: Scan, work: Work) -> None:
         known, self._buses = self._buses, {**self._buses, **{each.name: each.mark for each in scan.buses}}
         if scan.complete:
             self._buses = {each.name: each.mark for each in scan.buses}
@@ -165,10 +141,27 @@ class Enforcer:
 
     def _remember(self, decisions: Iterable[Decision], *, forget: bool) -> None:
         """Have a memory for each appearance, and none for those that left: nothing carries over to another one."""
-        now = {_key(each): self._seen.get(_key(each)) or _Seen() for each in decisions}
+        now = {_key(each): self._seen.get(_key(each)) or Seen() for each in decisions}
         self._seen = now if forget else self._seen | now
 
-    def _refuse(self, decisions: Sequence[Decision], work: _Work) -> None:
+    def _check_drivers(self, decision: Decision, scan: Scan, work: Work) -> Decision:
+        """Deny what a driver of another class has taken, until it is plugged in anew; what is bound is only told.
+
+        A bound device comes with the driver that it has always had, and without it the terminal has no keyboard.
+        """
+        device, seen = decision.device, self._seen[_key(decision)]
+        wrong = drivers.wrong(device, scan.drivers.get(device.name, {})) if decision.allowed else {}
+        if wrong and not seen.misled:
+            data = {**described(device), "numbers": words(wrong), "driver": ", ".join(dict.fromkeys(wrong.values()))}
+            self._tell(work, "gate.wrong_driver", {**data, "binding": decision.binding, "lease": decision.lease})
+            seen.misled = True
+        if not seen.misled or decision.binding or not decision.allowed:
+            return decision
+        nothing: frozenset[int] = frozenset()
+        reason = t("a driver of another class took it; unplug it")
+        return replace(decision, interfaces=nothing, withheld=nothing, code=MISLED, reason=reason)
+
+    def _refuse(self, decisions: Sequence[Decision], work: Work) -> None:
         """Refuse what is denied and open, what is behind a hub before the hub; tell of what was refused already."""
         waiting: list[tuple[Decision, threading.Thread]] = []
         # One deadline for all: sixteen sticks must not have ten seconds each.
@@ -183,8 +176,8 @@ class Enforcer:
             if foreign:
                 data = {**described(device), "code": decision.code}
                 self._tell(work, "gate.foreign_authorise", data, quiet=f"foreign {device.port}")
-            # Who opened it without being asked has no time to write it out.
-            goodbye = None if foreign else self._goodbye(device, device.released)
+            # Who opened it without being asked has no time to write it out, nor has what is no storage to the kernel.
+            goodbye = None if foreign or decision.code == MISLED else self._goodbye(device, device.released)
             if goodbye is None:
                 self._refuse_one(decision, seen, foreign, work)
             else:
@@ -193,7 +186,7 @@ class Enforcer:
             self._wait(goodbye, until, decision.device, work)
             self._refuse_one(decision, self._seen[_key(decision)], False, work)
 
-    def _refuse_one(self, decision: Decision, seen: _Seen, foreign: bool, work: _Work) -> None:
+    def _refuse_one(self, decision: Decision, seen: Seen, foreign: bool, work: Work) -> None:
         device = decision.device
         if not self._due(f"refuse {device.name}", work):
             return
@@ -202,16 +195,16 @@ class Enforcer:
             work.settled = False
             self._note(device, False, frozenset())
             if not foreign and (device.authorized or seen.wanted is not None):
-                data = {**_reasons(decision), "lease": seen.lease, "start": seen.from_start}
+                data = {**reasons(decision), "lease": seen.lease, "start": seen.from_start}
                 self._tell(work, "usb.relocked", data)
                 seen.told = True
-            seen.wanted, seen.from_start = None, False
+            seen.wanted, seen.from_start, seen.waiting = None, False, frozenset()
 
-    def _tell_refused(self, decision: Decision, seen: _Seen, work: _Work) -> None:
+    def _tell_refused(self, decision: Decision, seen: Seen, work: Work) -> None:
         if seen.wanted is not None:  # somebody else refused it: the keeper, the hook before sleep, root
-            self._tell(work, "usb.relocked", {**_reasons(decision), "lease": seen.lease, "start": False})
+            self._tell(work, "usb.relocked", {**reasons(decision), "lease": seen.lease, "start": False})
         elif not seen.told:
-            self._tell(work, "usb.blocked", _reasons(decision))
+            self._tell(work, "usb.blocked", reasons(decision))
         seen.wanted, seen.told = None, True
         self._no_persist(decision.device, seen, work)
 
@@ -229,18 +222,18 @@ class Enforcer:
             return None
         return thread
 
-    def _wait(self, goodbye: threading.Thread, until: float, device: UsbDevice, work: _Work) -> None:
+    def _wait(self, goodbye: threading.Thread, until: float, device: UsbDevice, work: Work) -> None:
         goodbye.join(max(0.0, until - time.monotonic()))
         if goodbye.is_alive():
             seconds = self._hooks.seconds
             work.problems.append(t("{device} was not unmounted in {seconds} s", device=device.name, seconds=seconds))
 
-    def _admit(self, decisions: Sequence[Decision], leases: Sequence[Lease], work: _Work) -> None:
+    def _admit(self, decisions: Sequence[Decision], leases: Sequence[Lease], work: Work) -> None:
         used = {lease.jti: set(lease.used) for lease in leases}
         for decision in decisions:
             device, seen = decision.device, self._seen[_key(decision)]
             self._no_persist(device, seen, work)
-            if not _differs(decision, seen):
+            if not differs(decision, seen):
                 self._look_for_driver(decision, seen, work)
                 admitted = True
             else:
@@ -248,27 +241,28 @@ class Enforcer:
             if admitted and decision.lease and device.appearance not in used.get(decision.lease, ()):
                 work.used[decision.lease] = (*work.used.get(decision.lease, ()), device.appearance)
 
-    def _admit_one(self, decision: Decision, used: Mapping[str, set[UsbAppearance]], work: _Work) -> bool:
+    def _admit_one(self, decision: Decision, used: Mapping[str, set[UsbAppearance]], work: Work) -> bool:
         """Admit one device; True when something of it is, or was, open by the decision."""
         device, seen = decision.device, self._seen[_key(decision)]
         if not self._due(f"admit {device.name}", work) or not self._may_use(decision, used, work):
             return False
         extra = device.released - decision.interfaces
         if extra - (seen.wanted or frozenset()) and not work.first:
-            data = {**described(device), "code": decision.code, "numbers": _words(extra)}
+            data = {**described(device), "code": decision.code, "numbers": words(extra)}
             self._tell(work, "gate.foreign_authorise", data, quiet=f"foreign {device.port}")
         elif (goodbye := self._goodbye(device, extra)) is not None:
             self._wait(goodbye, time.monotonic() + self._hooks.seconds, device, work)
-        result = self._usb.admit(device, decision.interfaces)
+        result = self._usb.admit(device, decision.interfaces, bound=bool(decision.binding))
         outcome = self._judge("admit", result, work, device)
         if outcome is Outcome.DONE:
-            seen.wanted, seen.got, seen.lease, seen.told = decision.interfaces, result.released, decision.lease, True
+            seen.wanted, seen.lease, seen.told = decision.interfaces, decision.lease, True
+            seen.got, seen.waiting = result.released, result.waiting
             if result.written:
-                numbers = _words(result.released)
-                self._tell(work, "usb.opened", {**_reasons(decision), "lease": decision.lease, "numbers": numbers})
+                numbers = words(result.released | result.waiting)
+                self._tell(work, "usb.opened", {**reasons(decision), "lease": decision.lease, "numbers": numbers})
             if decision.withheld - seen.withheld:
-                numbers = _words(decision.withheld)
-                self._tell(work, "usb.withheld", {**_reasons(decision), "lease": decision.lease, "numbers": numbers})
+                numbers = words(decision.withheld)
+                self._tell(work, "usb.withheld", {**reasons(decision), "lease": decision.lease, "numbers": numbers})
             seen.withheld = decision.withheld
         elif result.written:
             seen.wanted = decision.interfaces  # opened by us, and what failed then is tried again
@@ -285,7 +279,7 @@ class Enforcer:
             for each in self._last
         )
 
-    def _may_use(self, decision: Decision, used: Mapping[str, set[UsbAppearance]], work: _Work) -> bool:
+    def _may_use(self, decision: Decision, used: Mapping[str, set[UsbAppearance]], work: Work) -> bool:
         """Make durable that the lease is used: a crash right after opening must not give the use back."""
         hook = self._hooks.before_admit
         if hook is None or not decision.lease or decision.device.appearance in used.get(decision.lease, ()):
@@ -300,32 +294,35 @@ class Enforcer:
             return False
         return True
 
-    def _look_for_driver(self, decision: Decision, seen: _Seen, work: _Work) -> None:
-        """Probe again for what no driver took; when none comes, modules are not loaded: udev is not at work."""
+    def _look_for_driver(self, decision: Decision, seen: Seen, work: Work) -> None:
+        """Offer again what no driver took; when none comes, modules are not loaded: udev is not at work."""
         device = decision.device
-        expected = {each.number for each in device.interfaces if each.usb_class in _DRIVEN} & device.released
-        if not expected or expected & device.bound:
+        missing = drivers.missing(device, seen.waiting)
+        if not missing and not seen.waiting:
             seen.driverless_since, seen.driverless_told = None, False
             return
         since = seen.driverless_since = work.now if seen.driverless_since is None else seen.driverless_since
         waiting = 0 <= work.now - since < DRIVER_SECONDS
         if waiting or work.now - seen.probed >= PROBE_SECONDS:
             seen.probed = work.now
-            self._judge("probe", self._usb.probe(device), work, device)
+            result = self._usb.admit(device, decision.interfaces, bound=bool(decision.binding))
+            if self._judge("probe", result, work, device) is Outcome.DONE:
+                seen.got, seen.waiting = result.released, result.waiting
+                self._note(device, True, result.released)
         if waiting:
             work.settled = False
-        elif not seen.driverless_told:
+        elif missing and not seen.driverless_told:
             seen.driverless_told = True
-            self._tell(work, "udev.missing", {**described(device), "numbers": _words(expected)})
+            self._tell(work, "udev.missing", {**described(device), "numbers": words(missing)})
 
-    def _no_persist(self, device: UsbDevice, seen: _Seen, work: _Work) -> None:
+    def _no_persist(self, device: UsbDevice, seen: Seen, work: Work) -> None:
         if device.hub or self._passes - seen.persist_read < REREAD or not self._due(f"persist {device.name}", work):
             return
         if self._judge("persist", self._usb.no_persist(device), work, device) is Outcome.DONE:
             seen.persist_read = self._passes
 
     def _judge(
-        self, what: str, result: Result, work: _Work, device: UsbDevice | None = None, longest: float = _TRY_AGAIN
+        self, what: str, result: Result, work: Work, device: UsbDevice | None = None, longest: float = _TRY_AGAIN
     ) -> Outcome:
         """Note how a write ended; after a failure the next pass tries again, and then less and less often."""
         key = f"{what} {device.name if device else result.where}"
@@ -341,10 +338,10 @@ class Enforcer:
         self._tell(work, "gate.write_failed", {**data, **(described(device) if device else {})}, quiet=f"failed {key}")
         return result.outcome
 
-    def _due(self, key: str, work: _Work) -> bool:
+    def _due(self, key: str, work: Work) -> bool:
         return work.now >= self._retries.get(key, (0, work.now))[1]
 
-    def _tell(self, work: _Work, kind: str, data: Mapping[str, Value], quiet: str = "") -> None:
+    def _tell(self, work: Work, kind: str, data: Mapping[str, Value], quiet: str = "") -> None:
         """Add an event; of those with the same `quiet` only one in QUIET_SECONDS."""
         held = self._quiet.ask(quiet, work.now) if quiet else None
         if not quiet:
@@ -358,45 +355,8 @@ class Enforcer:
         self._retries = {key: kept for key, kept in self._retries.items() if now - kept[1] < 10 * QUIET_SECONDS}
 
 
-def _reasons(decision: Decision) -> dict[str, Value]:
-    return {
-        **described(decision.device),
-        "code": decision.code,
-        "reason": str(decision.reason)[:400],
-        "binding": decision.binding,
-    }
-
-
-def _words(numbers: Iterable[int]) -> list[str]:
-    return [str(each) for each in sorted(numbers)][:MAX_LIST]
-
-
 def _key(decision: Decision) -> UsbAppearance:
     return decision.device.appearance
-
-
-def _differs(decision: Decision, seen: _Seen) -> bool:
-    """Tell whether a device that is allowed is not open as it should be."""
-    device = decision.device
-    return (
-        device.authorized is not True
-        or seen.wanted != decision.interfaces
-        or device.released != seen.got
-        or not device.released <= decision.interfaces
-    )
-
-
-def _one_each(devices: Sequence[UsbDevice], decisions: Iterable[Decision]) -> tuple[Decision, ...]:
-    """Give one decision for each device, in the devices' order: none is a denial, and of two the stricter counts."""
-    found: dict[str, Decision] = {}
-    for each in decisions:
-        other = found.get(each.device.name)
-        found[each.device.name] = (
-            each if other is None else replace(each, interfaces=each.interfaces & other.interfaces)
-        )
-    nothing: frozenset[int] = frozenset()
-    undecided = t("nothing was decided about it")
-    return tuple(found.get(each.name) or Decision(each, nothing, "unknown", undecided) for each in devices)
 
 
 def _quietly(hook: Callable[[UsbDevice], None], device: UsbDevice) -> None:

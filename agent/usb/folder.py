@@ -85,13 +85,13 @@ class Folder:
         if (found := self.text(name)) != value:
             raise OSError(errno.EPROTO, f"{value} was written, {found[:16] or 'nothing'} is read back", name)
 
-    def has_driver(self, interface: str) -> bool:
-        """Tell whether a driver has taken an interface of the device whose folder this is."""
+    def driver(self, interface: str) -> str:
+        """Give the name of the driver that has taken an interface of the device whose folder this is; "" if none."""
         try:
-            return bool(os.readlink(f"{interface}/driver", dir_fd=self.fd))
+            return os.readlink(f"{interface}/driver", dir_fd=self.fd).rpartition("/")[2]
         except OSError as error:
             if error.errno in GONE:
-                return False
+                return ""
             raise
 
 
@@ -117,23 +117,25 @@ def noted(where: str, problems: list[Text]) -> Iterator[None]:
 
 def read_state(
     folder: Folder, interfaces: Iterable[str], problems: list[Text], where: str
-) -> tuple[bool | None, frozenset[int], frozenset[int]] | None:
-    """Read what is admitted now, and what has a driver; None when the device has left."""
+) -> tuple[bool | None, frozenset[int], dict[int, str]] | None:
+    """Read what is admitted now, and which driver has taken what of it; None when the device has left."""
     try:
         authorized = folder.number("authorized") != 0
     except OSError as error:
         if error.errno in GONE:
             return None
         problems.append(unreadable(f"{where}/authorized", error))
-        return None, frozenset(), frozenset()
-    released, bound = set(), set()
+        return None, frozenset(), {}
+    released: set[int] = set()
+    drivers: dict[int, str] = {}
     for name in interfaces if authorized else ():
         with noted(f"{where}/{name}", problems):
             number = int(name.rpartition(".")[2])
             if folder.number(f"{name}/authorized"):
                 released.add(number)
-                bound |= {number} if folder.has_driver(name) else set()
-    return authorized, frozenset(released), frozenset(bound)
+                if driver := folder.driver(name):
+                    drivers[number] = driver
+    return authorized, frozenset(released), drivers
 
 
 def shown(folder: Folder, name: str) -> dict[str, tuple[int, int]]:

@@ -98,8 +98,8 @@ def limits(lease: Lease) -> Text:
     scope = lease.scope
     what = listed([class_word(each) for each in scope.classes])
     if scope.read_only:
-        return t("at most {count} devices, only {what}, read-only", count=_most(lease), what=what)
-    return t("at most {count} devices, only {what}", count=_most(lease), what=what)
+        return t("only {what}, read-only; number of devices: {count}", what=what, count=_most(lease))
+    return t("only {what}; number of devices: {count}", what=what, count=_most(lease))
 
 
 def claim(identity: UsbIdentity) -> Claim:

@@ -24,6 +24,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from agent.usb.descriptors import read_interfaces
+from agent.usb.drivers import expected, open_interface, open_to_any
 from agent.usb.folder import GONE, Folder, cause, noted, read_state, shown, unreadable, withhold
 from agent.usb.places import peers, prefix
 from policies.errors import InputError
@@ -57,7 +58,8 @@ class Outcome(StrEnum):
 class Result:
     """The result of a write at `where`.
 
-    `written`: a 1 was written before it ended. `released`: the interface numbers that are admitted at its end.
+    `written`: a 1 was written before it ended. `released`: the interface numbers that are admitted at its end;
+    `waiting`: those that may be, and are shut until a driver of their class takes them.
     """
 
     outcome: Outcome
@@ -65,6 +67,7 @@ class Result:
     cause: str = ""
     written: bool = False
     released: frozenset[int] = frozenset()
+    waiting: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,8 @@ class Scan:
     """One look at all of it, devices with parents first; `new_controllers` is the usbcore parameter (-1 acts as 1).
 
     `peers` maps the port paths of one hole to each other. `complete` False: something that is there could not be read,
-    so what is missing here may not have left.
+    so what is missing here may not have left. `drivers`: who has taken what is released, by the device's name and the
+    interface's number.
     """
 
     buses: tuple[Bus, ...] = ()
@@ -98,6 +102,7 @@ class Scan:
     peers: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[Text, ...] = ()
     complete: bool = True
+    drivers: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +140,7 @@ class Usb:
         self._peers: dict[str, str] = {}
         self._listing: dict[str, int] = {}
         self._settling = 0
+        self._drivers: dict[str, Mapping[int, str]] = {}
 
     def scan(self) -> Scan:
         """Look at everything; never raises. Costs a few system calls for each device that stays."""
@@ -151,7 +157,7 @@ class Usb:
             if ":" in name:
                 interfaces.setdefault(name.partition(":")[0], []).append(name)
         prefixes = {each.name[3:]: each.prefix for each in buses}
-        devices = []
+        devices, self._drivers = [], {}
         for name in sorted(filter(_DEVICE.fullmatch, listing), key=_parents_first):
             bus, _, chain = name.partition("-")
             if bus in prefixes:  # a bus that left takes its devices with it
@@ -161,7 +167,8 @@ class Usb:
         self._known = {name: kept for name, kept in self._known.items() if name in listing}
         self._look_for_peers(listing, buses, devices, interfaces)
         later = self._later(problems)
-        return Scan(tuple(buses), tuple(devices), later, dict(self._peers), tuple(problems), self._complete)
+        told = tuple(problems)
+        return Scan(tuple(buses), tuple(devices), later, dict(self._peers), told, self._complete, self._drivers)
 
     def shut_defaults(self) -> tuple[Result, ...]:
         """Make every default refuse: of each bus, for its interfaces, and of controllers to come. Only 0 is written.
@@ -189,12 +196,13 @@ class Usb:
                 results.append(Result(Outcome.DONE, f"{path}/{name}"))
         return tuple(results)
 
-    def admit(self, device: UsbDevice, interfaces: frozenset[int]) -> Result:
+    def admit(self, device: UsbDevice, interfaces: frozenset[int], *, bound: bool = False) -> Result:
         """Admit exactly these interfaces of the device, and let drivers take them; whatever else it has is shut.
 
-        The device is read again first, and one with another devnum, serial or descriptors is GONE. It fails, without
-        an opening, when new interfaces would come up admitted; and when one cannot be shut, all of it is refused. DONE
-        says which of the interfaces there are: those of a configuration that the kernel did not choose are not.
+        Only a driver of its class may take an interface, and until one does it is `waiting`, that is shut; of a `bound`
+        device any may. The device is read again first, and one with another devnum, serial or descriptors is GONE. It
+        fails, without an opening, when new interfaces would come up admitted; and when one cannot be shut, all of it is
+        refused. DONE says which interfaces there are: those of a configuration that the kernel did not choose are not.
         """
         where = self._list / device.name
         written = False
@@ -211,28 +219,25 @@ class Usb:
                 found = shown(folder, device.name)
                 withhold(folder, [name for name, key in found.items() if key not in allowed])
                 mine = {name: key[1] for name, key in found.items() if key in allowed}
-                for name in mine:
-                    if folder.text(f"{name}/authorized") != "1":
+                waiting = set()
+                for name, number in mine.items():
+                    before = folder.text(f"{name}/authorized") == "1"
+                    if not self._open(folder, name, expected(device, number), bound=bound):
+                        waiting.add(number)
+                    elif not before:
                         written = True
-                        folder.put(f"{name}/authorized", "1")
-                    self._probe(folder, name)
         except OSError as error:
             return replace(_ended(where, error), written=written)
         if not mine:  # the kernel found no configuration that it can use, or another one
             return Result(Outcome.FAILED, str(where), "none of its allowed interfaces came up", written)
-        return Result(Outcome.DONE, str(where), "", written, frozenset(mine.values()))
+        open_now = frozenset(mine.values()) - waiting
+        return Result(Outcome.DONE, str(where), "", written, open_now, frozenset(waiting))
 
-    def probe(self, device: UsbDevice) -> Result:
-        """Ask the kernel again to find drivers for the released interfaces that have none."""
-        where = self._list / device.name
-        try:
-            with Folder(where) as folder:
-                for name, (_, number) in shown(folder, device.name).items():
-                    if number in device.released:
-                        self._probe(folder, name)
-        except OSError as error:
-            return _ended(where, error)
-        return Result(Outcome.DONE, str(where))
+    def _open(self, folder: Folder, name: str, drivers: tuple[str, ...], *, bound: bool) -> bool:
+        if drivers and not bound:
+            return open_interface(self._root, folder, name, drivers)
+        open_to_any(self._root, folder, name, drivers)
+        return True
 
     def refuse(self, device: UsbDevice) -> Result:
         """Refuse the device: its interfaces vanish, and what is behind a hub. Whoever has its place now is refused."""
@@ -318,7 +323,8 @@ class Usb:
                 problems.append(known.fault)
             state = read_state(folder, interfaces, problems, where)
             if state is not None:
-                return replace(known.device, authorized=state[0], released=state[1], bound=state[2])
+                authorized, released, self._drivers[name] = state
+                return replace(known.device, authorized=authorized, released=released, bound=frozenset(state[2]))
         return None
 
     def _examine(self, folder: Folder, name: str, key: tuple[int, int, str]) -> _Known:
@@ -376,17 +382,6 @@ class Usb:
             if error.errno not in GONE:
                 problems.append(unreadable(str(parameter), error))
         return None
-
-    def _probe(self, folder: Folder, name: str) -> None:
-        if folder.has_driver(name):
-            return
-        try:
-            # Releasing an interface does not look for a driver: its bus has to be asked.
-            (self._root / "bus/usb/drivers_probe").write_text(name, "ascii")
-        except OSError as error:
-            # EINVAL and the like: no driver wants it now. Whether one came is seen in the next scan.
-            if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-                raise
 
 
 def _ended(where: Path, error: OSError) -> Result:

@@ -34,6 +34,8 @@ def opening(bed: Bed) -> Any:
     first = enforcer.run_pass((), (), Moment(1.0, "boot"))
     told.append([[each.kind for each in first.events], bed.read(stick, "authorized"), first.scan.devices[0].port])
     storage, keyboard = bed.interface(stick, 0, "08"), bed.interface(stick, 1, "03")
+    # No kernel is there to give it one, and without a driver of its class it is shut again.
+    (bed.root / storage.removeprefix("/") / "driver").symlink_to("/sys/bus/usb/drivers/usb-storage")
     opened = enforcer.run_pass((), (lease("08"),), Moment(2.0, "boot"))
     told.append([[each.kind for each in opened.events], bed.read(stick, "authorized")])
     told.append(

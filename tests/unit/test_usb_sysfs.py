@@ -286,12 +286,12 @@ class TestWrites:
     def test_exactly_the_allowed_interfaces_open(self, tree: Tree) -> None:
         tree.interfaces("1-1")
         usb = Usb(tree.root)
+        tree.bind("1-1", 0)
         result = usb.admit(usb.scan().devices[0], frozenset({0}))
         assert (result.outcome, result.released, result.written) == (Outcome.DONE, frozenset({0}), True)
         assert tree.written("1-1/authorized") == "1"
         assert tree.written("1-1/1-1:1.0/authorized") == "1"
         assert tree.written("1-1/1-1:1.1/authorized") == "0"
-        assert (tree.root / "bus/usb/drivers_probe").read_text() == "1-1:1.0"
 
     def test_an_interface_that_is_open_and_not_allowed_is_shut(self, tree: Tree) -> None:
         tree.admit("1-1", released={0: True, 1: True})
@@ -371,7 +371,6 @@ class TestWrites:
         assert usb.refuse(stick).outcome is Outcome.GONE
         assert usb.admit(stick, frozenset({0})).outcome is Outcome.GONE
         assert usb.no_persist(stick).outcome is Outcome.GONE
-        assert usb.probe(stick).outcome is Outcome.GONE
 
     def test_persistence_goes_where_there_is_one(self, tree: Tree) -> None:
         usb = Usb(tree.root)
@@ -383,11 +382,15 @@ class TestWrites:
     def test_nothing_is_ever_written_but_to_known_files(self, tree: Tree) -> None:
         """A sweep over the whole tree: after opening and shutting everything, these files differ and no others."""
         tree.interfaces("1-1")
+        tree.drivers("usb-storage", "uas", "asix")
         before = tree.content()
         usb = Usb(tree.root)
         usb.shut_defaults()
         stick = usb.scan().devices[0]
-        usb.admit(stick, frozenset({0}))
+        usb.admit(stick, frozenset({0, 1}), bound=True)
         usb.no_persist(stick)
         changed = {name for name, content in tree.content().items() if before.get(name) != content}
-        assert {Path(each).name for each in changed} == {"authorized", "authorized_default", "persist", "drivers_probe"}
+        names = {Path(each).name for each in changed if not each.startswith("bus/usb/drivers/")}
+        assert names == {"authorized", "authorized_default", "persist", "drivers_probe"}
+        asked = {each for each in changed if each.startswith("bus/usb/drivers/")}
+        assert asked == {"bus/usb/drivers/uas/bind", "bus/usb/drivers/usb-storage/bind"}

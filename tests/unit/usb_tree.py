@@ -107,9 +107,19 @@ class Tree:
             (folder / "authorized").write_text("1\n")
             self.bind(name, number)
 
-    def bind(self, name: str, number: int) -> None:
-        """Let a driver take an interface."""
-        (self.folder(name) / f"{name}:1.{number}" / "driver").symlink_to(self.root / "bus/usb/drivers/some")
+    def bind(self, name: str, number: int, driver: str = "") -> None:
+        """Let a driver take an interface, by default that of its class."""
+        own = {"03": "usbhid", "08": "usb-storage", "09": "hub"}
+        cls = next(each[1] for each in self._plugged[name][2] if each[0] == number)
+        link = self.folder(name) / f"{name}:1.{number}" / "driver"
+        link.unlink(missing_ok=True)
+        link.symlink_to(self.root / "bus/usb/drivers" / (driver or own.get(cls, "some")))
+
+    def drivers(self, *names: str) -> None:
+        """Load drivers, and make the place where any is asked."""
+        for name in names:
+            self._files(self.root / "bus/usb/drivers" / name, bind="")
+        self._files(self.root / "bus/usb", drivers_probe="")
 
     def peer(self, hub: str, port: int, other: str, other_port: int) -> None:
         """Make two ports the halves of one hole."""
@@ -158,16 +168,16 @@ class LiveUsb(Usb):
         self.drivers = True
         self.calls: list[str] = []
 
-    def admit(self, device: UsbDevice, interfaces: frozenset[int]) -> Result:
+    def admit(self, device: UsbDevice, interfaces: frozenset[int], *, bound: bool = False) -> Result:
         self.calls.append(f"admit {device.name}")
         folder = self.tree.folder(device.name)
         if folder.exists() and not list(folder.glob("*:*")):
             self.tree.interfaces(device.name)
-        result = super().admit(device, interfaces)
-        for number in result.released if self.drivers else ():
-            if not (folder / f"{device.name}:1.{number}" / "driver").is_symlink():
+        for number in sorted(interfaces) if self.drivers else ():
+            place = folder / f"{device.name}:1.{number}"
+            if place.exists() and not (place / "driver").is_symlink():
                 self.tree.bind(device.name, number)
-        return result
+        return super().admit(device, interfaces, bound=bound)
 
     def refuse(self, device: UsbDevice) -> Result:
         self.calls.append(f"refuse {device.name}")
@@ -177,7 +187,3 @@ class LiveUsb(Usb):
                 (self.tree.root / "bus/usb/devices" / folder.name).unlink()
                 shutil.rmtree(folder)
         return result
-
-    def probe(self, device: UsbDevice) -> Result:
-        self.calls.append(f"probe {device.name}")
-        return super().probe(device)
