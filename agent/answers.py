@@ -17,6 +17,7 @@ from agent.usb.events import Quiet, described
 from agent.usb.gate import remaining
 from agent.usb.leases import lease_of
 from policies import grants
+from policies.codec import to_plain
 from policies.errors import InputError, PortsealError, UsageError
 from policies.messages.lock import parse_state
 from policies.texts import LANGUAGES, Text, render, t
@@ -46,6 +47,7 @@ class Answers:
             "revoke": self._revoke,
             "relock": self._relock,
             "devices": self._devices,
+            "census": self._census,
             "bind": self._bind,
             "unbind": self._unbind,
             "events": self._events,
@@ -151,6 +153,13 @@ class Answers:
     def _devices(self, _: Request) -> Reply:
         self._terminal.look()
         return {"ok": True, "devices": [_decided(each) for each in self._terminal.view.decisions]}
+
+    def _census(self, _: Request) -> Reply:
+        """Give what is bound and what leases hold open at this moment: what a census is compared with."""
+        self._terminal.look()
+        view = self._terminal.view
+        leased = [each.device.appearance for each in view.decisions if each.lease and each.allowed]
+        return {"ok": True, "bindings": to_plain(view.bindings), "leased": to_plain(leased)}
 
     def _bind(self, request: Request) -> Reply:
         """Bind what is plugged in at a port, given by the kernel's name or the port path, as it is now."""

@@ -40,6 +40,8 @@ TICK = 1.0
 SOON = 0.1
 #: Seconds for writing out and unmounting before a device is refused.
 UNMOUNT_SECONDS = keeper.UNMOUNT_SECONDS
+#: Seconds before a lease's end at which it is told, so that whoever copies is warned.
+WARNING_SECONDS = 30.0
 #: Events that wait in memory while the disk takes none; further ones are counted.
 MOST_PENDING = 2000
 #: Where the tamper watch is kept over restarts of the agent, in the run folder.
@@ -72,6 +74,7 @@ class Terminal:
         self._pending: list[Told] = []
         self._uncounted: Counter[str] = Counter()
         self._ending: dict[str, str] = {}
+        self._warned: set[str] = set()
         self._released: dict[str, Released] = {}
         self._bindings_fault = ""
         self._asleep = False
@@ -122,6 +125,7 @@ class Terminal:
         self._look_for_memory()
         known = [each for each in self.spool.state.leases if each.jti not in self._ending]
         live = [each for each in known if is_live(each, now.boottime, self.clock.boot)]
+        self._warn(live, now.boottime)
         moment = usb_events.Moment(now.boottime, self.clock.boot)
         done = self._enforcer.run_pass(loaded.bindings, () if self._sleeping() else known, moment)
         self._settled = done.settled
@@ -286,6 +290,15 @@ class Terminal:
 
     def _interval(self) -> float:
         return TICK if self._settled else SOON
+
+    def _warn(self, live: Sequence[Lease], now: float) -> None:
+        """Tell once of each lease that ends soon; one that is as short as that is told with its opening."""
+        for lease in live:
+            left = lease.ends - now
+            if left <= WARNING_SECONDS < lease.ends - lease.opened and lease.jti not in self._warned:
+                self._tell("lease.ending", {"lease": lease.jti, "card": lease.card, "seconds": round(left)})
+                self._warned.add(lease.jti)
+        self._warned &= {lease.jti for lease in live}
 
     def _over(self, live: set[str], done: Pass) -> set[str]:
         """Tell of leases that are over, once nothing of them is open any more; gives their jti."""

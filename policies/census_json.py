@@ -32,9 +32,13 @@ def read_census(data: bytes, where: str = "") -> CensusReport:
     if len(data) > _LARGEST:
         raise _refused(where, t("a census of more than {count} bytes", count=_LARGEST))
     report = from_plain(CensusReport, canonical.decode(data, where), where)
-    for text in _texts(to_plain(report)):
-        if len(text) > _LONGEST or not text.isprintable():
-            raise _refused(where, t("{text} is no line of text", text=shown(text)))
+    check_report(report, where)
+    return report
+
+
+def check_report(report: CensusReport, where: str = "") -> None:
+    """Refuse, by InputError, what no agent would say: the texts and port paths of a report, whatever it came in."""
+    check_texts(to_plain(report), where)
     census = report.census
     paths = [port.port for port in census.ports]
     given = {*paths, *(port.peer for port in census.ports if port.peer is not None)}
@@ -44,7 +48,13 @@ def read_census(data: bytes, where: str = "") -> CensusReport:
             raise _refused(where, t("{text} is not the path of a USB port", text=shown(path)))
     if len(set(paths)) != len(paths):
         raise _refused(where, t("one USB port is there twice"))
-    return report
+
+
+def check_texts(plain: object, where: str = "") -> None:
+    """Refuse, by InputError, a text in plain data that is longer than 256 characters or no printable line."""
+    for text in _texts(plain):
+        if len(text) > _LONGEST or not text.isprintable():
+            raise _refused(where, t("{text} is no line of text", text=shown(text)))
 
 
 def _texts(plain: object) -> Iterator[str]:

@@ -22,6 +22,7 @@ EXAMPLES = {
     "port release": "portseal port release sw2 Gi1/0/11 --reason 'laptop removed'",
     "terminal list": "portseal terminal list",
     "terminal show": "portseal terminal show guard-1",
+    "terminal census": "portseal terminal census guard-1 guard-1.census",
     "terminal rescue-key": "portseal terminal rescue-key guard-1",
     "terminal rescue": "portseal terminal rescue guard-1 --challenge 00G4-0R4Z-W000-007E --person a0117 --person a0204"
     " --use storage --minutes 15 --reason 'card reader is down'",
@@ -53,6 +54,8 @@ CODES: dict[str, dict[int, tuple[str, str]]] = {
     "check": {1: ("a verdict is fail or unverified", "有“不合格”或“未验证”的结论")},
     "port block": {4: ("the port may not be touched, or not agreed to", "该端口不可改动，或未获确认")},
     "port release": {4: ("the port may not be touched, or not agreed to", "该端口不可改动，或未获确认")},
+    "terminal census": {1: ("7.2a is fail or unverified", "7.2a 为“不合格”或“未验证”"),
+                        4: ("signed by another key than the terminal's", "不是用该终端的密钥签名的")},
     "terminal rescue-key": {4: ("there is a secret already", "已有应急密钥")},
     "terminal rescue": {4: ("one person twice, or too many minutes", "两人为同一人，或时长超限")},
     "find": {1: ("nothing matched", "没有匹配项")},

@@ -120,7 +120,10 @@ def apply(context: click.Context, plan_id: str | None, yes: bool) -> int:
 
 @click.command(
     cls=Speaking,
-    help=h("Read the switches and judge them by clauses 7.1a, 7.1b and 7.1c; exit code 1 when they do not comply."),
+    help=h(
+        "Read the switches and judge them by clauses 7.1a, 7.1b and 7.1c, and each terminal's last census by 7.2a;"
+        " exit code 1 when they do not comply. With SWITCH: these switches alone."
+    ),
 )
 @click.argument("switches", nargs=-1, metavar="[SWITCH]...")
 @click.option("--all", "everything", is_flag=True, help=h("Show what passes too."))
@@ -132,12 +135,15 @@ def check(context: click.Context, switches: tuple[str, ...], everything: bool) -
     from controller.network.planning import findings_for
     from controller.network.reading import chosen as chosen_switches
     from controller.network.reading import read_switches
+    from controller.network.terminals import terminal_findings
 
     chosen = settings(context)
     with site_context(chosen, recovering=False) as site:
         wanted = chosen_switches(site, switches)
         answers = read_switches(site, wanted, worked(chosen, t("read")))
         findings = findings_for(site, wanted, answers.results)
+        if not switches:
+            findings += terminal_findings(site)
         return show_check(chosen, findings, answers.errors, everything=everything)
 
 

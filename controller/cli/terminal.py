@@ -1,4 +1,4 @@
-"""terminal: what the site declares of its terminals, and the rescue codes that open one without a card."""
+"""terminal: what the site declares of its terminals, their censuses, and rescue codes that open one without a card."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _PERSON = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._@-]{0,62}[A-Za-z0-9])?")
 
 
-@click.group(cls=Group, help=h("Show the terminals; give rescue codes when nobody can swipe."))
+@click.group(cls=Group, help=h("Show the terminals; take in their censuses; give rescue codes when nobody can swipe."))
 def terminal() -> None:
     """See the help text."""
 
@@ -60,22 +60,55 @@ def list_(context: click.Context) -> int:
     return 0
 
 
-@terminal.command(help=h("Show one terminal: register, lock, level for clause 7.2b, and what is missing."))
+@terminal.command(
+    help=h("Show one terminal: register, lock, level for clause 7.2b, what is missing, and its last census.")
+)
 @click.argument("name")
 @click.pass_context
 def show(context: click.Context, name: str) -> int:
     """See the help text."""
+    from controller.cli.census import census_json, census_of, census_sentences
     from policies.load import load_site
 
     chosen = settings(context)
     site = load_site(chosen.site)
     view = _view(site, terminal_of(site, name), _today())
+    kept = census_of(site, view.of)
     if chosen.json:
-        chosen.give(view.json(chosen))
+        chosen.give({**view.json(chosen), "census": census_json(site, view.of, kept)})
         return 0
-    for sentence in view.sentences():
+    for sentence in (*view.sentences(), *census_sentences(site, view.of, kept)):
         chosen.say(sentence)
     return 0
+
+
+@terminal.command(
+    help=h(
+        "Take in the signed census in FILE (- for standard input), which 'portseal-agent census --report' has printed"
+        " on the terminal, and judge clause 7.2a by it; exit code 1 when the terminal does not comply."
+    )
+)
+@click.argument("name")
+@click.argument("file")
+@click.option(
+    "--key",
+    "fingerprint",
+    metavar="FINGERPRINT",
+    default="",
+    help=h("The key that the terminal shows, 16 hex digits or more: trust it, also in place of another one."),
+)
+@click.pass_context
+def census(context: click.Context, name: str, file: str, fingerprint: str) -> int:
+    """See the help text."""
+    from controller.cli.census import document, show_taken
+    from controller.cli.session import site_context
+    from controller.network.terminals import take_in
+
+    chosen = settings(context)
+    data = document(file)
+    with site_context(chosen, recovering=False) as site:
+        declared = terminal_of(site.site, name)
+        return show_taken(chosen, declared, take_in(site, declared, data, file, fingerprint))
 
 
 @terminal.command(

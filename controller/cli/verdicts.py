@@ -48,7 +48,7 @@ def show_outcomes(chosen: Settings, plan_id: str, answers: Answers[Outcome], fin
                     for name, error in sorted(answers.errors.items())
                 },
                 "verdict": judged.value,
-                "findings": [_finding_json(chosen, finding) for finding in findings],
+                "findings": [finding_json(chosen, finding) for finding in findings],
             }
         )
         return code
@@ -72,7 +72,7 @@ def show_check(
             {
                 "verdict": judged.value,
                 "clauses": {clause: verdict(each).value for clause, each in _by_clause(findings).items()},
-                "findings": [_finding_json(chosen, finding) for finding in findings],
+                "findings": [finding_json(chosen, finding) for finding in findings],
                 "errors": {name: error.line(chosen.language) for name, error in errors.items()},
             }
         )
@@ -105,7 +105,8 @@ def _by_clause(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
     return grouped
 
 
-def _finding_json(chosen: Settings, finding: Finding) -> dict[str, object]:
+def finding_json(chosen: Settings, finding: Finding) -> dict[str, object]:
+    """Give a finding as documented JSON."""
     return {
         "clause": finding.clause,
         "subject": finding.subject,

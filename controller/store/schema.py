@@ -80,9 +80,26 @@ _LEDGER = (
     "CREATE TABLE open_act (intent INTEGER PRIMARY KEY, process TEXT NOT NULL) STRICT",
 )
 
+_TERMINALS = (
+    """CREATE TABLE terminal_key (
+        terminal TEXT PRIMARY KEY, key BLOB NOT NULL CHECK (length(key) = 32), trusted_at TEXT NOT NULL
+    ) STRICT""",
+    """CREATE TABLE terminal_census (
+        terminal TEXT PRIMARY KEY REFERENCES terminal_key(terminal), taken_at TEXT NOT NULL, received_at TEXT NOT NULL,
+        document BLOB NOT NULL
+    ) STRICT""",
+)
+
 
 @migrations()
 def first(db: Database) -> None:
     """Make every table of the first release."""
     for statement in (*_INVENTORY, *_WORK, *_LEDGER):
+        db.execute(statement)
+
+
+@migrations()
+def terminal_evidence(db: Database) -> None:
+    """Add the last signed census of each terminal, and the key that it must be signed by."""
+    for statement in _TERMINALS:
         db.execute(statement)

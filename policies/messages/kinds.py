@@ -33,6 +33,7 @@ KINDS: Mapping[str, EventKind] = {
     "usb.relocked": EventKind(t("a device that was open is shut again")),
     "lease.opened": EventKind(t("a grant was accepted: its lease begins")),
     "lease.refused": _alarm(t("a grant was not accepted")),
+    "lease.ending": EventKind(t("a lease ends soon: finish copying")),
     "lease.ended": EventKind(t("a lease is over, and what it opened is shut")),
     "keeper.relocked": _alarm(t("the keeper shut a device because the agent did not")),
     "tamper.removed": _alarm(t("a bound device was pulled")),

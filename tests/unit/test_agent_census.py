@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from agent.cli.base import Spot
 from agent.cli.main import run
+from agent.link.identity import agent_key
 from agent.usb.census import take_census
 from agent.usb.sysfs import Usb
 from policies.census_json import census_json, read_census
+from policies.errors import EquipmentError, Unreachable
+from policies.messages.evidence import SignedCensus, read_evidence
 from policies.terminal import CensusReport, HiddenController, compare, port_path
+from policies.texts import t
 from policies.usb import UsbIdentity
+from tests.unit.terminal_bench import KEY, Bench
 
 EN = {"PORTSEAL_LANG": "en"}
 
@@ -221,8 +229,8 @@ def test_the_census_in_words(sysfs: Path, capsys: pytest.CaptureFixture[str]) ->
     assert run(["census"], EN, sysfs) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "usb1 (0000:00:14.0, 480 Mbit/s): refuses new devices"
-    assert "  1-1 on usb1: 0781:5567 Cruzer Blade (authorised)" in lines
-    assert "  1-2.4 on 1-2: 046d:c31c Keyboard (refused)" in lines
+    assert "  1-1 on usb1, pci-0000:00:14.0-usbv2-0:1: 0781:5567 Cruzer Blade (authorised)" in lines
+    assert "  1-2.4 on 1-2, pci-0000:00:14.0-usbv2-0:2.4: 046d:c31c Keyboard (refused)" in lines
     assert lines[-1] == "1 controllers, 2 hubs, 7 ports, 3 in use"
 
 
@@ -285,3 +293,107 @@ def test_english_is_chosen_as_portseal_chooses_it(
 def test_the_version_is_the_distributions(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--version"], EN) == 0
     assert capsys.readouterr().out.startswith("portseal-agent ")
+
+
+class TestReport:
+    """--report: one signed document of what is there, what is bound, and what leases hold open."""
+
+    @pytest.fixture
+    def bench(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+        made = Bench(tmp_path)
+        self.folder, self.asked = tmp_path / "etc", 0
+        self.folder.mkdir()
+        (self.folder / "grant.pub").write_bytes(KEY.public.to_pem())
+        (self.folder / "agent.toml").write_text(
+            f'site = "hq"\nterminal = "T1"\nstate = "{tmp_path}/state"\nrun = "{tmp_path}/run"\n', "utf-8"
+        )
+
+        def ask(spot: Spot, request: Mapping[str, Any]) -> Mapping[str, Any]:
+            """Ask the agent of the bench, over what its socket would carry."""
+            self.asked += 1
+            if self.asked == 2 and self.meanwhile is not None:
+                self.meanwhile()
+            return dict(json.loads(json.dumps(made.answers.answer(request))))
+
+        self.meanwhile: Callable[[], object] | None = None
+        monkeypatch.setattr(Spot, "ask", ask)
+        yield made
+        made.spool.close()
+
+    def read(self, bench: Bench, capsysbinary: pytest.CaptureFixture[bytes]) -> SignedCensus:
+        assert run(["census", "--report"], EN, bench.tree.root, self.folder) == 0
+        said = capsysbinary.readouterr()
+        read = read_evidence(said.out)
+        assert read.key.fingerprint.encode() in said.err
+        return read
+
+    def test_it_is_signed_by_the_terminals_key_and_tells_what_is_bound(
+        self, bench: Bench, capsysbinary: pytest.CaptureFixture[bytes]
+    ) -> None:
+        bench.ask("bind", at="1-2", name="键盘", role="keyboard")
+        read = self.read(bench, capsysbinary)
+        assert (read.site, read.terminal, read.running) == ("hq", "T1", True)
+        assert read.key == agent_key(bench.config.state).public
+        assert [each.name for each in read.evidence.bindings] == ["键盘"]
+        assert read.evidence.leased == ()
+        assert abs(read.taken_at - datetime.now(UTC)) < timedelta(minutes=1)
+        assert read.evidence.report.census == take_census(bench.tree.root)
+        assert compare((), read.evidence.report.census, read.evidence.bindings).stray == ()
+
+    def test_a_device_on_a_lease_is_accounted_for_and_after_it_there_is_none(
+        self, bench: Bench, capsysbinary: pytest.CaptureFixture[bytes]
+    ) -> None:
+        bench.ask("bind", at="1-2", name="board", role="keyboard")
+        assert bench.grant(seconds=60)["ok"]
+        read = self.read(bench, capsysbinary)
+        (leased,) = read.evidence.leased
+        assert leased.port.endswith("usbv2-0:1")
+        evidence = read.evidence
+        assert compare((), evidence.report.census, evidence.bindings, evidence.leased).stray == ()
+        # The control: without the lease the same stick is a stranger.
+        assert [each.path for each in compare((), evidence.report.census, evidence.bindings).stray] == ["1-1"]
+        bench.look(61)
+        assert self.read(bench, capsysbinary).evidence.leased == ()
+
+    def test_what_opens_while_it_is_read_is_read_again(
+        self, bench: Bench, capsysbinary: pytest.CaptureFixture[bytes]
+    ) -> None:
+        bench.ask("bind", at="1-2", name="board", role="keyboard")
+        self.meanwhile = bench.grant
+        evidence = self.read(bench, capsysbinary).evidence
+        assert self.asked == 3
+        assert compare((), evidence.report.census, evidence.bindings, evidence.leased).stray == ()
+        assert evidence.leased
+
+    def test_without_an_agent_nothing_is_bound_or_leased_and_the_document_says_so(
+        self, bench: Bench, capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bench.ask("bind", at="1-2", name="board", role="keyboard")
+
+        def nobody(spot: Spot, request: Mapping[str, Any]) -> Mapping[str, Any]:
+            raise Unreachable(t("the agent does not run"))
+
+        monkeypatch.setattr(Spot, "ask", nobody)
+        read = self.read(bench, capsysbinary)
+        assert (read.running, read.evidence.bindings, read.evidence.leased) == (False, (), ())
+
+    def test_an_agent_that_hangs_is_an_error_and_no_document(
+        self, bench: Bench, capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def hangs(spot: Spot, request: Mapping[str, Any]) -> Mapping[str, Any]:
+            raise EquipmentError(t("the agent gave no answer"))
+
+        monkeypatch.setattr(Spot, "ask", hangs)
+        assert run(["census", "--report"], EN, bench.tree.root, self.folder) == 3
+        assert capsysbinary.readouterr().out == b""
+
+    def test_a_terminal_that_has_no_key_or_is_none_is_one_line(
+        self, bench: Bench, capsysbinary: pytest.CaptureFixture[bytes], tmp_path: Path
+    ) -> None:
+        (bench.config.state / "agent.key").unlink()
+        for folder in (self.folder, tmp_path / "nothing"):
+            assert run(["census", "--report"], EN, bench.tree.root, folder) == 2
+            said = capsysbinary.readouterr()
+            assert (said.out, said.err.count(b"\n")) == (b"", 1)
+        assert not (bench.config.state / "agent.key").exists()
+        assert run(["census", "--report", "--json"], EN, bench.tree.root, self.folder) == 2

@@ -45,6 +45,14 @@ class TestGrants:
             {"lease": answer["lease"], "card": "card-1", "why": "expired", "devices": 1, "storage": "clean"}
         ]
 
+    def test_the_end_is_announced_once_half_a_minute_before(self, bench: Bench) -> None:
+        bench.grant(seconds=60)
+        bench.look(29)
+        assert bench.told("lease.ending") == []
+        bench.look(2)
+        bench.look(2)
+        assert [data["seconds"] for data in bench.told("lease.ending")] == [29]
+
     def test_the_chain_from_grant_to_relock_is_told_in_order(self, bench: Bench) -> None:
         bench.grant(seconds=10)
         bench.look(11)

@@ -358,7 +358,7 @@ class TestDocument:
         real = demo("terminal", "show", "guard-1", "--json").json
         same(told["terminal show"], real, "terminal show", "terminal show")
         only = {**examples()["terminal list"]["terminals"][0], "missing": real["missing"]}
-        assert set(only) | {"description", "register"} == set(real)
+        assert set(only) | {"description", "register", "census"} == set(real)
         listed = demo("terminal", "list", "--json").json
         assert list(listed) == list(told["terminal list"])
         for each in listed["terminals"]:
