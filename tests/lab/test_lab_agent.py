@@ -8,7 +8,7 @@ from lab.terminal.sealed import Sealed
 from tests.lab.terminal_usb import appears, never, vanishes
 
 pytest_plugins = ["tests.lab.terminal_vm"]
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.usb]
 
 
 @pytest.mark.clause("7.2b")

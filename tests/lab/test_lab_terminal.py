@@ -23,7 +23,7 @@ from policies.errors import DeviceTimeout, EquipmentError, NotFound
 from tests.lab.terminal_usb import DEVICES, LATER, appears, never, read, there, vanishes, write
 
 pytest_plugins = ["tests.lab.terminal_vm"]
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.usb]
 
 STICK, KEYBOARD = f"{DEVICES}/2-1", f"{DEVICES}/1-2"
 

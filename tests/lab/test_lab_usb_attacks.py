@@ -23,7 +23,7 @@ from policies.usb import HID, STORAGE, Scope, UsbBinding, UsbIdentity, UsbRole
 from tests.lab.terminal_usb import DEVICES, LATER, appears, never, read, there, vanishes, write
 
 pytest_plugins = ["tests.lab.terminal_vm"]
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.usb]
 
 #: Keyboards and the like that a driver has taken.
 TYPING = "/sys/bus/hid/devices/*"

@@ -18,7 +18,7 @@ from policies.usb import Scope
 from tests.lab.terminal_usb import DEVICES, appears, never, read, there, vanishes
 
 pytest_plugins = ["tests.lab.terminal_vm"]
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.usb]
 
 STICK = f"{DEVICES}/2-1"
 READ_ONLY = Scope(("*",), ("08",), 1, "case", read_only=True)

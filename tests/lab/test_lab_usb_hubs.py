@@ -14,7 +14,7 @@ from policies.usb import Scope
 from tests.lab.terminal_usb import DEVICES, appears, read, there, vanishes
 
 pytest_plugins = ["tests.lab.terminal_vm"]
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.usb]
 
 OUTER, INNER = "1-1", "1-1.8"
 #: The time in which a pulled device must be told of, in milliseconds.

@@ -21,7 +21,7 @@ from policies.usb import STORAGE, Scope
 from tests.lab.terminal_usb import DEVICES, appears, never, read, there, vanishes, write
 
 pytest_plugins = ["tests.lab.terminal_vm"]
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.usb]
 
 STICK, BOARD = f"{DEVICES}/2-1", f"{DEVICES}/1-2"
 DISK, TYPING = "/dev/sda", "/sys/bus/hid/devices/*"

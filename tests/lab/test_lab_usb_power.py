@@ -26,7 +26,7 @@ from policies.messages import event as events
 from policies.messages.event import Data, Head
 
 pytest_plugins = ["tests.lab.terminal_vm"]
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.usb]
 
 BEFORE, MOST = 49_500, 50_000
 STATE = "/var/lib/portseal-agent"
