@@ -14,7 +14,7 @@ from lab.terminal.vm import Terminal
 from tests.lab.terminal_usb import DEVICES, appears, never, read, there, vanishes
 
 pytest_plugins = ["tests.lab.terminal_vm"]
-pytestmark = [pytest.mark.lab, pytest.mark.clause("7.2b")]
+pytestmark = [pytest.mark.lab, pytest.mark.usb, pytest.mark.clause("7.2b")]
 
 STATE, RUN = "/var/lib/portseal-agent", "/run/portseal-agent"
 STICK, KEYBOARD = f"{DEVICES}/2-1", f"{DEVICES}/1-2"
