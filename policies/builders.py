@@ -10,9 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from policies.cards.rights import Reader
 from policies.errors import ConfigError
 from policies.model import ExceptedPort, Violation
 from policies.names import canonical, expand_ports, parse_interface
+from policies.names.shown import shown
 from policies.platforms import literal_names
 from policies.site import Parameters, Site, SnmpAccess, Switch, Uplink, Vlan
 from policies.terminal import LockLevel, PortLock, RegisteredPort, Terminal, TerminalPlatform
@@ -161,6 +163,7 @@ def site(values: dict[str, Any], place: Place) -> Site:
             )
         seen[declared.id] = declared.name
     _one_address_each(values["switches"], place)
+    _readers_open_terminals(values["readers"], values["terminals"], place)
     head = values["site"]
     return Site(
         name=head["name"],
@@ -170,6 +173,11 @@ def site(values: dict[str, Any], place: Place) -> Site:
         vlans=vlans,
         switches=values["switches"],
         terminals=values["terminals"],
+        zone=head["zone"],
+        readers=tuple(each if each.zone else replace(each, zone=head["zone"]) for each in values["readers"]),
+        profiles=values["profiles"],
+        holidays=values["holidays"],
+        authority=values["authority"],
     )
 
 
@@ -189,6 +197,23 @@ def _one_address_each(switches: Iterable[Switch], place: Place) -> None:
                 )
             )
         seen[address] = declared.name
+
+
+def _readers_open_terminals(readers: Iterable[Reader], terminals: Iterable[Terminal], place: Place) -> None:
+    """A reader opens terminals of this site that have an agent: nothing else would hear a grant."""
+    known = {each.name: each for each in terminals}
+    for reader in readers:
+        for index, name in enumerate(reader.terminals):
+            here = place.at("readers").at(reader.name).at("terminals").at(index)
+            if name not in known:
+                raise here.error(
+                    t("the site has no terminal {name}", name=shown(name)), t("declare it, or correct its name")
+                )
+            if not known[name].agent:
+                raise here.error(
+                    t("the terminal {name} has no agent, so that no swipe can open it", name=shown(name)),
+                    t("remove it here, or give the terminal an agent"),
+                )
 
 
 def _ports(texts: Iterable[str], place: Place, *, literal: bool) -> tuple[str, ...]:

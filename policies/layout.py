@@ -8,7 +8,9 @@ from __future__ import annotations
 from functools import cache
 
 from policies import builders, values
+from policies.cards.profile import parse_zone
 from policies.clauses.notice import notice
+from policies.layout_reader import authority, holidays, policy_keys, profiles, readers
 from policies.layout_switch import switches
 from policies.layout_terminal import terminals
 from policies.model import Violation
@@ -29,8 +31,10 @@ def layout() -> Section:
         ),
         keys=(),
         build=builders.site,
-        sections=(_site(), _policy(), _vlans(), switches(), terminals()),
-    )
+        sections=(
+            _site(), _policy(), _vlans(), switches(), terminals(), readers(), authority(), profiles(), holidays(),
+        ),
+    )  # fmt: skip
 
 
 def _site() -> Section:
@@ -51,6 +55,13 @@ def _site() -> Section:
                 values=t("one of {options}", options=", ".join(LANGUAGES)),
                 sample='"zh"',
                 default="zh",
+            ),
+            Key(
+                "zone", values.parsed(parse_zone),
+                about=t("The site's own time, by which time profiles and holidays count."),
+                values=t("the hours and minutes ahead of UTC, such as +08:00"),
+                sample='"+08:00"',
+                default="+08:00",
             ),
         ),
         build=builders.plain,
@@ -99,11 +110,11 @@ def _policy() -> Section:
             Key(
                 "rollback_timeout_s", values.integer(30, 3600),
                 about=t("How long the watchdog tries to roll back, or to finish, an apply whose process has died."),
-                values=t("whole seconds from {low} to {high}", low=30, high=3600),
-                sample="120",
+                values=t("whole seconds from {low} to {high}", low=30, high=3600), sample="120",
                 default=defaults["rollback_timeout_s"],
                 security=t("If it is too short, a switch that is away longer waits half-changed for the next start."),
             ),
+            *policy_keys(defaults),
         ),
         build=builders.parameters,
     )  # fmt: skip

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from policies.cards.number import CardRule
+from policies.cards.rights import Holiday, Reader, TimeProfile
 from policies.model import ExceptedPort, Violation
 from policies.terminal import Terminal
 
@@ -18,6 +20,18 @@ class Parameters:
     shut_unused: shut ports that nothing is bound to (and park them in the blackhole VLAN).
     evidence_max_age_s: seconds after which what was read turns 未验证.
     rollback_timeout_s: seconds for which the watchdog tries to finish or roll back an apply that died.
+
+    The others are for swipes and leases, as :class:`policies.cards.rights.CardPolicy` has them.
+    swipe_max_age_s: seconds after which a swipe does not count any more.
+    swipe_ahead_s: seconds that a reader's clock may be ahead.
+    swipe_answer_s: seconds that the operator, and a second person, have after the swipe.
+    swipe_again_s: seconds within which the same card again is the same swipe; later it relocks.
+    terminal_silent_s: seconds without a sign of life after which a terminal is offline.
+    second_person_for_storage: storage opens for two people's swipes only.
+    lease_case_minutes, lease_maintenance_minutes, lease_other_minutes: the longest lease for each purpose.
+    lease_devices: how many devices one lease opens.
+    lease_keyboards: a lease opens keyboards and mice too (interface class 03), where the card may.
+    leases_per_terminal, leases_per_card: how many may be open at a time.
     """
 
     violation: Violation = Violation.RESTRICT
@@ -25,6 +39,19 @@ class Parameters:
     shut_unused: bool = True
     evidence_max_age_s: int = 86_400
     rollback_timeout_s: int = 120
+    swipe_max_age_s: int = 10
+    swipe_ahead_s: int = 5
+    swipe_answer_s: int = 60
+    swipe_again_s: int = 3
+    terminal_silent_s: int = 90
+    second_person_for_storage: bool = False
+    lease_case_minutes: int = 30
+    lease_maintenance_minutes: int = 30
+    lease_other_minutes: int = 10
+    lease_devices: int = 1
+    lease_keyboards: bool = False
+    leases_per_terminal: int = 1
+    leases_per_card: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +121,11 @@ class Switch:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The whole declaration of a site folder."""
+    """The whole declaration of a site folder.
+
+    `zone` (±hh:mm) is the site's own time, by which profiles and holidays count. `authority` says how the numbers in
+    the access-control system's list are written.
+    """
 
     name: str
     folder: Path
@@ -103,6 +134,11 @@ class Site:
     vlans: tuple[Vlan, ...] = ()
     switches: tuple[Switch, ...] = ()
     terminals: tuple[Terminal, ...] = ()
+    zone: str = "+08:00"
+    readers: tuple[Reader, ...] = ()
+    profiles: tuple[TimeProfile, ...] = ()
+    holidays: tuple[Holiday, ...] = ()
+    authority: CardRule = field(default_factory=CardRule)
 
     def switch(self, name: str) -> Switch | None:
         """Give the switch called `name`, if it is declared."""

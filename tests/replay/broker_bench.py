@@ -89,7 +89,7 @@ class Client:
         self._answered = threading.Condition()
         self.mqtt = mqtt.Client(CallbackAPIVersion.VERSION2, client_id, protocol=mqtt.MQTTv5)
         self.mqtt.tls_set_context(context)
-        self.mqtt.on_message = lambda _c, _u, m: self.heard.put((m.topic, m.payload, m.retain))
+        self.mqtt.on_message = lambda _c, _u, m: self.heard.put((m.topic, bytes(m.payload), m.retain))
         self.mqtt.on_publish = lambda _c, _u, mid, code, _p: self._answer(mid, code)
         self.mqtt.on_subscribe = lambda _c, _u, mid, codes, _p: self._answer(mid, codes[0])
         self.mqtt.on_disconnect = lambda *_: self.ended.set()
@@ -117,7 +117,7 @@ class Client:
 
     def say(self, topic: str, payload: bytes, *, retain: bool = False, expiry: int = 0) -> Any:
         """Publish with QoS 1 and give the broker's reason code."""
-        properties = Properties(PacketTypes.PUBLISH)
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         if expiry:
             properties.MessageExpiryInterval = expiry
         info = self.mqtt.publish(topic, payload, qos=1, retain=retain, properties=properties)
