@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
+from agent.link.broker import Order
 from agent.rescue import Rescue
 from agent.terminal import Terminal
 from agent.usb import bindings as files
@@ -18,8 +20,10 @@ from agent.usb.gate import remaining
 from agent.usb.leases import lease_of
 from policies import grants
 from policies.codec import to_plain
-from policies.errors import InputError, PortsealError, UsageError
+from policies.errors import InputError, PortsealError, StorageFailed, UsageError
+from policies.messages import ack
 from policies.messages.lock import parse_state
+from policies.messages.topics import Kind
 from policies.texts import LANGUAGES, Text, render, t
 from policies.usb import Decision, Scope, UsbBinding, UsbDevice, UsbRole
 
@@ -67,6 +71,31 @@ class Answers:
         except Exception:  # noqa: BLE001 - a mistake of ours in one request must not take the gate's loop down with it
             _log.exception("a request failed")
             return {"ok": False, "code": "failed", "exit_code": 3, "error": dict.fromkeys(LANGUAGES, "internal error")}
+
+    def obey(self, order: Order) -> None:
+        """Do what came over the broker. What is retained there is a replay of something old, and is refused."""
+        text = order.payload.decode("utf-8", "replace")
+        if order.kind is Kind.EVENT_ACK:
+            with suppress(InputError, StorageFailed):
+                self._acked(ack.read(order.payload, self._terminal.config.grant_key))
+        elif order.kind is Kind.LOCK_STATE:
+            self.answer({"do": "lock", "report": text})
+        elif order.kind is Kind.REVOKE:
+            self.answer({"do": "revoke", "token": text})
+        elif order.retained:
+            self._refused("retained", t("the grant was kept by the broker: it is a replay"), None)
+        else:
+            self.answer({"do": "grant", "token": text})
+
+    def _acked(self, told: ack.Ack) -> None:
+        """Let go of what the controller has; when it has what we do not, our memory was rolled back: go on after it."""
+        terminal = self._terminal
+        if (told.iss, told.aud) != (terminal.config.site, terminal.config.terminal):
+            return
+        if terminal.spool.rolled_back_by(told.seq, told.digest):
+            terminal.spool.rebase(told.seq, told.digest, terminal.moment)
+        else:
+            terminal.spool.ack(told.seq, told.digest, terminal.moment)
 
     def _grant(self, request: Request) -> Reply:
         """Follow a grant, or say why not; both are events, and the acceptance is durable before anything opens."""

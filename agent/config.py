@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agent.link.broker import BrokerPlace
 from agent.locks import DeclaredLock
 from policies.errors import ConfigError
 from policies.keys import PublicKey
 from policies.texts import t
 from policies.toml import Key, Place, Section, read_section, read_toml
-from policies.values import integer, name, strings, text
+from policies.values import host, integer, name, strings, text
 
 #: Where a terminal keeps what its administrator declares.
 CONFIG_FOLDER = Path("/etc/portseal-agent")
@@ -43,6 +44,7 @@ class Config:
     skew: int
     rescue_key: Path
     locks: tuple[DeclaredLock, ...] = ()
+    broker: BrokerPlace | None = None
 
 
 def load_config(folder: Path = CONFIG_FOLDER) -> Config:
@@ -88,8 +90,29 @@ def _layout() -> Section:
                 named=name,
                 sample_name="front",
             ),
+            Section(
+                name="broker",
+                about=t("The broker, and the certificates with which the terminal and the broker know each other."),
+                keys=(
+                    Key("host", host, t("its name or address"), t("as its certificate says"), '"10.1.0.2"',
+                        required=True),
+                    Key("port", integer(1, 65535), t("its port"), t("1 to 65535"), "8883", 8883),
+                    Key("authority", text, t("the site's authority"), t("a PEM file"), '"ca.pem"', "ca.pem"),
+                    Key("certificate", text, t("this terminal's certificate"), t("a PEM file"), '"agent.pem"',
+                        "agent.pem"),
+                    Key("key", text, t("its key"), t("a PEM file"), '"agent-tls.key"', "agent-tls.key"),
+                ),
+                build=_broker,
+                optional=True,
+            ),
         ),
     )  # fmt: skip
+
+
+def _broker(values: dict[str, Any], place: Place) -> BrokerPlace:
+    folder = Path(place.file).parent
+    files = (folder / values[name] for name in ("authority", "certificate", "key"))
+    return BrokerPlace(values["host"], values["port"], *files)
 
 
 def _build(values: dict[str, Any], place: Place) -> Config:
@@ -106,6 +129,7 @@ def _build(values: dict[str, Any], place: Place) -> Config:
         skew=values["skew_seconds"],
         rescue_key=folder / values["rescue_key"],
         locks=values["locks"],
+        broker=values["broker"],
     )
 
 

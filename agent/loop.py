@@ -20,6 +20,7 @@ from agent.answers import Answers
 from agent.clock import Clock
 from agent.config import CONFIG_FOLDER, Config, load_config
 from agent.control import SOCKET, Control
+from agent.link.broker import Link
 from agent.link.database import storage_errors
 from agent.link.identity import agent_key
 from agent.link.spool import Spool, SpoolPlace, open_spool
@@ -105,7 +106,10 @@ class _Loop:
         self._terminal = terminal
         self._selector = selectors.DefaultSelector()
         self._monitor = Monitor(Pulse(sysfs))
-        self._control = Control(config.run / SOCKET, Answers(terminal).answer, self._selector)
+        self._answers = Answers(terminal)
+        self._control = Control(config.run / SOCKET, self._answers.answer, self._selector)
+        place = config.broker
+        self._link = None if place is None else Link(place, config.site, config.terminal, terminal.status)
         self._service = service
         self._stopping = ""
         self._heard = False
@@ -121,6 +125,9 @@ class _Loop:
         self._selector.register(self._monitor, selectors.EVENT_READ, lambda _: self._hear())
         self._terminal.start()
         self._service.ready()
+        if self._link is not None:
+            self._selector.register(self._link, selectors.EVENT_READ, lambda _: self._obey())
+            self._link.start()
         fed, looked = time.monotonic(), time.monotonic()
         while True:
             # After a flood of uevents comes one look, and at most one in each REST.
@@ -129,6 +136,7 @@ class _Loop:
                 key.data(mask)
             if self._stopping:
                 break
+            self._report()
             now = time.monotonic()
             if now - looked < (REST if self._heard else wanted):
                 continue  # somebody asked: the answer made its own look
@@ -142,8 +150,22 @@ class _Loop:
                 fed = now
         self._service.stopping()
         self._terminal.stop(self._stopping)
+        self._report()
+        if self._link is not None:
+            self._link.close()
         self._control.close()
         self._monitor.close()
+
+    def _obey(self) -> None:
+        assert self._link is not None
+        for order in self._link.orders():
+            self._answers.obey(order)
+
+    def _report(self) -> None:
+        """Send what the controller does not have yet."""
+        if self._link is not None:
+            spool = self._terminal.spool
+            self._link.pump(spool.unacked, spool.state.acked.seq, spool.state.head.seq)
 
     def _hear(self) -> None:
         self._heard |= self._monitor.drain()

@@ -29,6 +29,7 @@ from agent.usb.sysfs import Usb
 from policies.errors import InputError, PortsealError, StorageFailed
 from policies.grants import Moment
 from policies.messages.event import MAX_LIST, Data
+from policies.messages.status import State, Status
 from policies.texts import render, t
 from policies.usb import Decision, Lease, UsbBinding, UsbDevice
 
@@ -87,6 +88,12 @@ class Terminal:
         now = self.clock.read()
         return Moment(now.wall, now.boottime)
 
+    def status(self) -> Status:
+        """Give what the controller must know to sign a grant."""
+        state = self.spool.state
+        opened = State.OPEN if state.leases else State.SHUT
+        return Status(state.boot_id, state.boot, self.spool.nonce.value, state.head.seq, state.counter, opened)
+
     def start(self) -> None:
         """Shut everything that is not bound, for the first time; after a loss of memory every lease ends."""
         state = self.spool.state
@@ -144,10 +151,11 @@ class Terminal:
     def wait(self) -> float:
         """Give how many seconds the next look may be away."""
         now = self.clock.read().boottime
-        ends = [each.ends for each in self.spool.state.leases]
+        moments = [now + (TICK if self._settled else SOON), *(each.ends for each in self.spool.state.leases)]
         due = tamper.due(self._tamper)
-        nearest = min([*ends, *([] if due is None else [due]), now + TICK])
-        return max(0.01, min(nearest - now, TICK if self._settled else SOON))
+        if due is not None:
+            moments.append(due)
+        return max(0.01, min(moments) - now)
 
     def _tell(self, kind: str, data: Data) -> None:
         if len(self._pending) < MOST_PENDING:

@@ -1,0 +1,220 @@
+"""The terminal's connection to the broker (MQTT 5 over TLS): orders in, events and status out.
+
+paho's thread only hands over: what arrives waits in a queue until the agent's one loop takes it. The broker keeps
+nothing for us (a clean start each time): orders that came while the terminal was away are worthless, and events wait on
+our own disk until the controller says that they are in its ledger.
+
+paho can be dead and look alive (an exception in a callback ends its thread, and it still says "connected"). So the
+status goes out regularly, and one that the broker does not confirm in time has the whole client made anew.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import ssl
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from policies.errors import ConfigError, InputError
+from policies.messages import topics
+from policies.messages.status import State, Status
+from policies.messages.topics import Kind, Topic
+from policies.texts import t
+
+if TYPE_CHECKING:
+    from paho.mqtt.client import Client, MQTTMessage
+
+_log = logging.getLogger("portseal.link")
+
+#: Seconds between two statuses when nothing changes, and until the broker must have confirmed one.
+HEARTBEAT_SECONDS, PATIENCE_SECONDS = 30.0, 15.0
+#: Seconds of MQTT's keep-alive: after one and a half of them the broker sends our last will.
+KEEPALIVE_SECONDS = 15
+#: Seconds after which events are sent again that the controller has not acknowledged: at first, and at most.
+AGAIN_SECONDS, LATER_SECONDS = 4.0, 60.0
+#: Events on their way at one time, and orders that wait for the loop (further ones are dropped: they come again).
+WINDOW, MOST_ORDERS = 100, 1000
+#: What the terminal listens to.
+_ORDERS = (Kind.GRANT, Kind.REVOKE, Kind.EVENT_ACK, Kind.LOCK_STATE)
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerPlace:
+    """Where the broker is, and the files that prove who is who: the authority, our certificate, our key."""
+
+    host: str
+    port: int
+    authority: Path
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A message for the terminal; a retained one is a replay of something old."""
+
+    kind: Kind
+    payload: bytes
+    retained: bool
+
+
+class Link:
+    """One terminal's connection; `start` returns at once, and connecting goes on for as long as it takes."""
+
+    def __init__(self, place: BrokerPlace, site: str, terminal: str, status: Callable[[], Status]) -> None:
+        self._place, self._site, self._terminal, self._status = place, site, terminal, status
+        self._orders: queue.Queue[Order] = queue.Queue(MOST_ORDERS)
+        self._reader, self._writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._context = _context(place)
+        self._client: Client | None = None
+        self._connections = 0
+        self._seen = 0
+        self._sent = 0
+        self._sent_at = 0.0
+        self._acked = 0
+        self._again = AGAIN_SECONDS
+        self._said: Status | None = None
+        self._said_at = 0.0
+        self._unconfirmed: list[tuple[Any, float]] = []
+
+    def fileno(self) -> int:
+        """Give a file descriptor that is readable when orders wait or the connection changed."""
+        return self._reader
+
+    def start(self) -> None:
+        """Begin to connect, in the background."""
+        import paho.mqtt.client as mqtt
+        from paho.mqtt.enums import CallbackAPIVersion
+
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, f"terminal.{self._terminal}", protocol=mqtt.MQTTv5)
+        client.tls_set_context(self._context)
+        client.reconnect_delay_set(1, 30)
+        client.max_queued_messages_set(2 * WINDOW)
+        offline = replace(self._status(), state=State.OFFLINE)
+        client.will_set(self._topic(Kind.STATUS), offline.encode(), qos=1, retain=True)
+        client.on_connect = self._on_connect
+        client.on_message = self._on_message
+        client.connect_async(self._place.host, self._place.port, KEEPALIVE_SECONDS)
+        client.loop_start()
+        self._client = client
+
+    def close(self, last: State = State.STOPPED) -> None:
+        """Say that the terminal stops, and hang up."""
+        if self._client is not None:
+            if self._client.is_connected():
+                with suppress(ValueError, RuntimeError):
+                    status = replace(self._status(), state=last)
+                    self._publish(Kind.STATUS, status.encode(), retain=True).wait_for_publish(2.0)
+            self._drop()
+        for descriptor in (self._reader, self._writer):
+            os.close(descriptor)
+
+    def orders(self) -> list[Order]:
+        """Take what has arrived since the last call."""
+        with suppress(BlockingIOError):
+            while os.read(self._reader, 4096):
+                pass
+        found = []
+        with suppress(queue.Empty):
+            while True:
+                found.append(self._orders.get_nowait())
+        return found
+
+    def pump(self, unacked: Callable[[int, int], tuple[tuple[int, bytes], ...]], acked: int, head: int) -> None:
+        """Send the status when it is time, and events that the controller lacks.
+
+        `acked` is the number of the last event that it has, `head` that of our last; `unacked` gives pages between.
+        """
+        now = time.monotonic()
+        if self._client is None or not self._client.is_connected():
+            return
+        if self._connections != self._seen:
+            # Whatever was on its way on the old connection may be lost.
+            self._seen, self._sent, self._said = self._connections, acked, None
+            self._unconfirmed.clear()
+        self._unconfirmed = [(info, since) for info, since in self._unconfirmed if not info.is_published()]
+        if any(now - since > PATIENCE_SECONDS for _, since in self._unconfirmed):
+            _log.warning("the broker confirms nothing; connecting anew")
+            self._drop()
+            self.start()
+            return
+        self._say_status(now)
+        if acked > self._acked:
+            self._acked, self._again = acked, AGAIN_SECONDS
+        if self._sent > acked and now - self._sent_at > self._again:
+            self._sent, self._again = acked, min(2 * self._again, LATER_SECONDS)
+        self._sent = max(self._sent, acked)
+        room = WINDOW - (self._sent - acked)
+        for seq, raw in unacked(self._sent, room) if room > 0 and head > self._sent else ():
+            self._publish(Kind.EVENT, raw)
+            self._sent, self._sent_at = seq, now
+
+    def _say_status(self, now: float) -> None:
+        status = self._status()
+        same = self._said is not None and replace(self._said, seq=status.seq) == status
+        if same and now - self._said_at < HEARTBEAT_SECONDS:
+            return
+        info = self._publish(Kind.STATUS, status.encode(), retain=True)
+        self._said, self._said_at = status, now
+        self._unconfirmed.append((info, now))
+
+    def _publish(self, kind: Kind, payload: bytes, *, retain: bool = False) -> Any:
+        assert self._client is not None
+        return self._client.publish(self._topic(kind), payload, qos=1, retain=retain)
+
+    def _topic(self, kind: Kind) -> str:
+        return str(Topic(self._site, kind, self._terminal))
+
+    def _drop(self) -> None:
+        if self._client is not None:
+            with suppress(ValueError, OSError):
+                self._client.disconnect()
+            self._client.loop_stop()
+            self._client = None
+
+    # paho's thread. Nothing may be raised here: it would end that thread without a word.
+
+    def _on_connect(self, client: Client, _user: object, _flags: object, code: Any, _properties: object) -> None:
+        if code.is_failure:
+            _log.warning("the broker refuses this terminal: %s", code)
+            return
+        client.subscribe([(self._topic(kind), _options()) for kind in _ORDERS])
+        self._connections += 1
+        self._wake()
+
+    def _on_message(self, _client: Client, _user: object, message: MQTTMessage) -> None:
+        with suppress(InputError, queue.Full):
+            kind = topics.parse(message.topic).kind
+            self._orders.put_nowait(Order(kind, bytes(message.payload), bool(message.retain)))
+        self._wake()
+
+    def _wake(self) -> None:
+        with suppress(OSError):
+            os.write(self._writer, b"x")
+
+
+def _options() -> Any:
+    """Ask not to be sent what the broker keeps: an order that is kept is a replay."""
+    from paho.mqtt.subscribeoptions import SubscribeOptions
+
+    return SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
+
+
+def _context(place: BrokerPlace) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=str(place.authority))
+        context.load_cert_chain(place.certificate, place.key)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            t("the certificates for the broker cannot be used ({cause})", cause=str(error)[:200]),
+            where=str(place.certificate.parent),
+            next_step=t("enrol the terminal anew"),
+        ) from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context

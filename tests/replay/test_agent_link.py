@@ -1,0 +1,171 @@
+"""The agent on a real broker: orders in, events and status out, over cuts, replays and forged acks."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from subprocess import Popen
+from typing import Any
+
+import pytest
+
+from policies.grants import Grant, Revoke, sign, sign_revoke
+from policies.keys import SigningKey
+from policies.messages import ack as acks
+from policies.messages.event import AgentEvent, read_event, verify_chain
+from policies.messages.identities import Identity, Role
+from policies.messages.status import State, Status
+from policies.messages.status import parse as parse_status
+from policies.usb import Scope
+from tests.replay.agent_process import KEY, Place, running
+from tests.replay.broker_bench import NOW, Bench, Client
+
+CONTROLLER, TERMINAL = Identity(Role.CONTROLLER), Identity(Role.TERMINAL, "T1")
+TOPIC = "portseal/1/hq/terminal/T1"
+COPY = Scope(("*",), ("08",), 1, "case")
+
+
+class Controller:
+    """The other end: hears all of the terminal, and signs for it."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.client: Client = bench.client(CONTROLLER)
+        for last in ("event", "status"):
+            self.client.subscribe(f"{TOPIC}/{last}")
+        self.events: dict[int, AgentEvent] = {}
+        self.statuses: list[Status] = []
+
+    def listen(self, until: Any, seconds: float = 15.0) -> None:
+        """Take what comes until a condition holds."""
+        ends = time.monotonic() + seconds
+        while not until():
+            heard = self.client.hear(max(0.01, ends - time.monotonic()))
+            assert heard is not None, (self.kinds(), self.statuses[-1:])
+            topic, payload, _ = heard
+            if topic.endswith("/event"):
+                event = read_event(payload, None)
+                self.events.setdefault(event.seq, event)
+            else:
+                self.statuses.append(parse_status(payload))
+
+    def kinds(self) -> list[str]:
+        return [self.events[seq].kind for seq in sorted(self.events)]
+
+    def wait_for(self, kind: str) -> None:
+        self.listen(lambda: kind in self.kinds())
+
+    def token(self, **changes: Any) -> bytes:
+        status = self.statuses[-1]
+        now = int(time.time())
+        claims: dict[str, Any] = {
+            "iss": "hq", "aud": "T1", "sub": "c", "jti": secrets.token_hex(8), "iat": now, "nbf": now, "exp": now + 60,
+            "boot": status.boot, "nonce": status.nonce, "ctr": status.ctr + 1, "scope": COPY,
+        }  # fmt: skip
+        return sign(Grant(**(claims | changes)), KEY).encode()
+
+    def ack(self, seq: int, key: SigningKey = KEY) -> None:
+        raw = self.events[seq].raw
+        from policies.messages.event import digest
+
+        self.client.say(f"{TOPIC}/event/ack", acks.sign(acks.Ack("hq", "T1", seq, digest(raw)), key).encode())
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path, TERMINAL)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def place(tmp_path: Path, bench: Bench) -> Place:
+    """Give a terminal that is enrolled with the broker."""
+    made = Place(tmp_path / "terminal")
+    key, issued = bench.authority.issue_own(TERMINAL, NOW)
+    for name, content in (("ca.pem", bench.authority.certificate), ("agent.pem", issued.pem), ("agent-tls.key", key)):
+        (made.etc / name).write_bytes(content)
+    with (made.etc / "agent.toml").open("a", encoding="utf-8") as file:
+        file.write(f'[broker]\nhost = "127.0.0.1"\nport = {bench.broker.listener.port}\n')
+    return made
+
+
+@pytest.fixture
+def agent(place: Place) -> Iterator[Popen[str]]:
+    with running(place) as process:
+        yield process
+
+
+@pytest.fixture
+def controller(bench: Bench, agent: Popen[str]) -> Controller:
+    made = Controller(bench)
+    made.wait_for("agent.enforcing")
+    made.listen(lambda: bool(made.statuses))
+    return made
+
+
+def test_a_grant_over_the_broker_opens_and_a_revocation_shuts(place: Place, controller: Controller) -> None:
+    assert place.tree.written("1-1/authorized") == "0"
+    controller.client.say(f"{TOPIC}/grant", controller.token(), expiry=10)
+    controller.wait_for("usb.opened")
+    assert place.tree.written("1-1/authorized") == "1"
+    controller.listen(lambda: controller.statuses[-1].state is State.OPEN)
+    revoke = sign_revoke(Revoke("hq", "T1", "*", int(time.time())), KEY)
+    controller.client.say(f"{TOPIC}/revoke", revoke.encode())
+    controller.wait_for("lease.ended")
+    assert place.tree.written("1-1/authorized") == "0"
+    assert sorted(controller.events) == list(range(1, len(controller.events) + 1))
+    verify_chain([controller.events[seq].raw for seq in sorted(controller.events)], None)
+
+
+def test_a_grant_twice_and_a_retained_one_open_nothing(place: Place, controller: Controller) -> None:
+    token = controller.token(exp=int(time.time()) + 2)
+    controller.client.say(f"{TOPIC}/grant", token)
+    controller.wait_for("lease.ended")
+    controller.client.say(f"{TOPIC}/grant", token)
+    controller.wait_for("lease.refused")
+    assert place.tree.written("1-1/authorized") == "0"
+    assert controller.kinds().count("lease.opened") == 1
+
+
+def test_the_will_tells_of_a_killed_terminal(agent: Popen[str], controller: Controller) -> None:
+    agent.kill()
+    controller.listen(lambda: controller.statuses[-1].state is State.OFFLINE)
+
+
+def test_a_stopped_terminal_says_so(agent: Popen[str], controller: Controller) -> None:
+    agent.terminate()
+    controller.listen(lambda: controller.statuses[-1].state is State.STOPPED)
+    assert controller.kinds()[-1] == "agent.stopped"
+
+
+def test_events_wait_while_the_broker_is_away(place: Place, bench: Bench, controller: Controller) -> None:
+    before = max(controller.events)
+    controller.ack(before)
+    bench.hang_up()
+    bench.broker.stop()
+    (place.tree.folder("usb1") / "authorized_default").write_text("1\n")
+    ends = time.monotonic() + 10
+    while place.default() != "0" and time.monotonic() < ends:
+        time.sleep(0.05)
+    bench.broker.start(bench.files())
+    again = Controller(bench)
+    again.wait_for("gate.default_changed")
+    assert min(again.events) <= before + 1
+
+
+def test_a_forged_ack_forgets_nothing_and_a_true_one_does(place: Place, bench: Bench, controller: Controller) -> None:
+    from agent.control import ask
+
+    last = max(controller.events)
+    waiting = ask(place.socket, {"do": "status"})["unacked"]
+    controller.ack(last, SigningKey(bytes(32)))
+    controller.client.say(f"{TOPIC}/event/ack", b'{"seq":1}')
+    time.sleep(0.5)
+    assert ask(place.socket, {"do": "status"})["unacked"] == waiting
+    controller.ack(last)
+    ends = time.monotonic() + 10
+    while ask(place.socket, {"do": "status"})["unacked"] >= waiting and time.monotonic() < ends:
+        time.sleep(0.05)
+    assert ask(place.socket, {"do": "status"})["unacked"] == 0
