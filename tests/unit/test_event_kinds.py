@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def told() -> set[str]:
     """Give every literal of the agent whose first half is that of a known kind, and whose second is no file's."""
     halves = {kind.partition(".")[0] for kind in KINDS}
-    files = {"db", "key", "lock", "toml", "json", "nonce", "sock", "pub"}
+    files = {"db", "pem", "key", "lock", "toml", "json", "nonce", "sock", "pub"}
     found = set()
     for path in (ROOT / "agent").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
