@@ -13,13 +13,14 @@ import json
 import os
 import stat
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from agent.install.kernel import give_back, read_defaults
 from agent.install.plan import Command, File, Link, Plan
 from agent.usb.bindings import replace_file
 from policies.errors import Busy, EquipmentError, PortsealError, SafetyRefusal, StorageFailed
@@ -30,8 +31,6 @@ FOLDER = "var/lib/portseal-agent/install"
 MANIFEST, LOCK = "manifest.json", "lock"
 #: Runs a program and gives its exit code; 127 when there is none.
 Run = Callable[[Sequence[str]], int]
-_USB = "sys/bus/usb/devices"
-_MODULE = "sys/module/usbcore/parameters/authorized_default"
 
 
 class Stage(StrEnum):
@@ -121,12 +120,7 @@ def apply_plan(plan: Plan, root: Path, run: Run) -> None:
     Raises SafetyRefusal when it is set up already, EquipmentError when a step fails, Busy while another one works.
     """
     with _locked(root):
-        if (found := read_manifest(root)) is not None:
-            if found.stage in (Stage.TRIAL, Stage.CONFIRMED):
-                raise SafetyRefusal(
-                    t("the agent is set up on this machine already"),
-                    next_step=t("run 'portseal-agent uninstall' first"),
-                )
+        if (found := refuse_second(root)) is not None:
             _undo(root, found, run)
         manifest = _prepare(plan, root)
         try:
@@ -147,6 +141,16 @@ def apply_plan(plan: Plan, root: Path, run: Run) -> None:
         _write(root, replace(manifest, stage=Stage.TRIAL))
 
 
+def refuse_second(root: Path) -> Manifest | None:
+    """Raise SafetyRefusal when it is set up already; else give the journal of a run that was killed, if any."""
+    found = read_manifest(root)
+    if found is not None and found.stage in (Stage.TRIAL, Stage.CONFIRMED):
+        raise SafetyRefusal(
+            t("the agent is set up on this machine already"), next_step=t("run 'portseal-agent uninstall' first")
+        )
+    return found
+
+
 def confirm_trial(root: Path, run: Run) -> None:
     """End the trial: what was set up stays. Raises SafetyRefusal when there is no trial."""
     with _locked(root):
@@ -158,7 +162,7 @@ def confirm_trial(root: Path, run: Run) -> None:
         # The decision is made by this write: a timer that fires now finds it confirmed.
         trial = [each for each in manifest.entries if each.trial]
         _write(root, replace(manifest, stage=Stage.CONFIRMED))
-        if root == Path("/"):
+        if root == Path("/") and any(_seen(_at(root, each.path)) == each.after for each in trial):
             run(("systemctl", "stop", "portseal-trial.timer"))
         for each in reversed(trial):
             _restore(root, each)
@@ -166,11 +170,11 @@ def confirm_trial(root: Path, run: Run) -> None:
             run(("systemctl", "daemon-reload"))
 
 
-def undo(root: Path, run: Run, *, unless_confirmed: bool = False) -> Undone | None:
-    """Take everything away again; None when there is nothing to undo (or it is confirmed and that counts)."""
+def undo(root: Path, run: Run, *, spare: Container[Stage] = ()) -> Undone | None:
+    """Take everything away again; None when there is nothing to undo, or its stage is one to spare."""
     with _locked(root):
         manifest = read_manifest(root)
-        if manifest is None or (unless_confirmed and manifest.stage is Stage.CONFIRMED):
+        if manifest is None or manifest.stage in spare:
             return None
         return _undo(root, manifest, run)
 
@@ -212,7 +216,7 @@ def _prepare(plan: Plan, root: Path) -> Manifest:
     first, last = (
         tuple(each.argv for each in commands if live or not each.live) for commands in (plan.undo_first, plan.undo_last)
     )
-    manifest = Manifest(Stage.INSTALLING, tuple(entries), first, last, _defaults(root), tuple(made))
+    manifest = Manifest(Stage.INSTALLING, tuple(entries), first, last, read_defaults(root), tuple(made))
     _write(root, manifest)
     for name in made:
         _at(root, name).mkdir(mode=0o755, exist_ok=True)
@@ -256,7 +260,7 @@ def _undo(root: Path, manifest: Manifest, run: Run) -> Undone:
         with suppress(OSError):  # something else lies in it by now
             _at(root, name).rmdir()
     # Before the slow commands: until here a keyboard that is not bound is dead.
-    _reopen(root, manifest.defaults)
+    give_back(root, manifest.defaults)
     failed = [(argv, code) for argv in manifest.undo_last if (code := run(argv)) != 0]
     left += [
         t("'{command}' failed (exit code {code}): run it by hand", command=" ".join(argv), code=code)
@@ -311,29 +315,6 @@ def _seen(path: Path) -> str:
     except (FileNotFoundError, NotADirectoryError):
         return ""
     return "other"
-
-
-def _defaults(root: Path) -> tuple[tuple[str, str], ...]:
-    """Read what the kernel does with new devices, so that an undo gives that back too."""
-    paths = [root / _MODULE, *sorted((root / _USB).glob("usb*/authorized_default"))]
-    found = []
-    for path in paths:
-        with suppress(OSError):
-            found.append((str(path.relative_to(root)), path.read_text("ascii").strip()))
-    return tuple(found)
-
-
-def _reopen(root: Path, defaults: tuple[tuple[str, str], ...]) -> None:
-    """Give the kernel's USB defaults back and admit what is plugged in, or the keyboard stays dead until a reboot."""
-    shut = [value for _, value in defaults if value == "0"]
-    for name, value in defaults:
-        with suppress(OSError):
-            (root / name).write_text(value)
-    if defaults and len(shut) < len(defaults):
-        for path in sorted((root / _USB).glob("*-*/authorized")):
-            with suppress(OSError):
-                if path.read_text("ascii").strip() == "0":
-                    path.write_text("1")
 
 
 def _must(command: Command, run: Run) -> None:

@@ -143,11 +143,14 @@ def plan_install(root: Path, facts: Facts) -> Plan:
         *_unit_steps(_TRIAL, facts, trial=True),
         *_reload(live),
         *((Command(("systemctl", "start", "portseal-trial.timer"), live=True),) if live else ()),
-        *(File(path, (_DATA / name).read_bytes()) for name, path in _FILES.items()),
+        # The agent before what shuts the boot: a machine that dies in between has a gate, and its keyboard.
         *_unit_steps(_WANTED, facts, trial=False),
+        *(File(path, (_DATA / name).read_bytes()) for name, path in _FILES.items()),
         *boot_steps,
         *_reload(live),
         Command(("systemd-tmpfiles", "--create", "portseal.conf"), live=True, must=False),
+        # The time of the trial is the user's: that of building an initramfs does not count.
+        Command(("systemctl", "restart", "portseal-trial.timer"), live=True),
         Command(("systemctl", "start", "portseal-unmount.socket", "portseal-keeper.service"), live=True),
         Command(("systemctl", "start", "portseal-agent.service"), live=True),
     )

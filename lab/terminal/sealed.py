@@ -120,6 +120,10 @@ class Sealed:
         rule = Path(units.__file__).with_name("read-only.rules").read_bytes()
         self.guest.put(rule, "/etc/udev/rules.d/55-portseal-read-only.rules")
         self.guest.ok("udevadm control --reload")
+        self.open_talk()
+
+    def open_talk(self) -> None:
+        """Start what `talk` speaks through, once in a boot."""
         self.guest.put(_TALK.encode(), "/run/talk.py")
         self._spawn("talk", "python3 -I -S /run/talk.py")
         self.guest.until(lambda: self.guest.sh("[ -p /run/talk.out ]").code == 0)

@@ -76,6 +76,21 @@ class TestTrialAndUndo:
         uninstall(root, quiet, Runs())
         assert [path.read_text() for path in (*places, usb / "1-2/authorized")] == ["1", "-1", "1"]
 
+    def test_interfaces_that_were_withheld_come_back_and_get_their_drivers(self, root: Path) -> None:
+        usb = root / "sys/bus/usb/devices"
+        (usb / "usb1/interface_authorized_default").write_text("1")
+        set_up(root)
+        (usb / "1-2:1.1").mkdir()
+        (usb / "usb2").mkdir()
+        late = [usb / "usb2/authorized_default", usb / "usb2/interface_authorized_default"]
+        (usb.parent / "drivers_probe").touch()
+        withheld = [usb / "usb1/interface_authorized_default", usb / "1-2:1.1/authorized", *late]
+        for path in withheld:
+            path.write_text("0\n")
+        uninstall(root, quiet, Runs())
+        assert [path.read_text() for path in withheld] == ["1"] * 4
+        assert (usb.parent / "drivers_probe").read_text() == "1-2:1.1"
+
     def test_a_machine_that_was_shut_before_is_not_opened(self, root: Path) -> None:
         usb = root / "sys/bus/usb/devices"
         paths = (usb / "usb1/authorized_default", root / "sys/module/usbcore/parameters/authorized_default",
@@ -127,6 +142,39 @@ class TestTrialAndUndo:
     def test_two_at_once_are_refused(self, root: Path) -> None:
         with carried._locked(root), pytest.raises(Busy):
             set_up(root)
+
+    def test_an_installation_that_outlasts_the_trial_is_waited_for_and_has_a_trial_of_its_own(self, root: Path) -> None:
+        waited: list[float] = []
+        held = contextlib.ExitStack()
+        held.enter_context(carried._locked(root))
+
+        def ends(seconds: float) -> None:
+            waited.append(seconds)
+            held.close()
+            set_up(root)
+
+        assert end_trial(root, Runs(), ends) == 0
+        assert waited
+        found = read_manifest(root)
+        assert found is not None
+        assert found.stage is Stage.TRIAL
+
+    def test_an_installation_that_is_killed_after_its_trial_is_undone(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before = tree(root)
+        held = contextlib.ExitStack()
+        held.enter_context(carried._locked(root))
+
+        def ends(_: float) -> None:
+            held.close()
+            with monkeypatch.context() as patched, contextlib.suppress(PowerLoss):
+                killed_at(12, patched)
+                set_up(root)
+
+        assert end_trial(root, Runs(), ends) == 0
+        assert tree(root) == before
+        assert read_manifest(root) is None
 
     def test_a_damaged_journal_touches_nothing(self, root: Path) -> None:
         set_up(root)
