@@ -17,7 +17,7 @@ from policies.keys import SigningKey
 from policies.messages.lock import LockReport, LockState
 from policies.texts import t
 from policies.usb import Scope
-from tests.unit.terminal_bench import BOOT, KEY, Bench
+from tests.unit.terminal_bench import BOARD, BOOT, KEY, Bench
 
 OTHER_BOOT = "00000000-d9cb-469f-a165-70867728950e"
 
@@ -153,6 +153,18 @@ class TestEnds:
         (bench.config.run / keeper.ASLEEP).unlink()
         bench.look()
         assert bench.is_open("1-1")
+
+    @pytest.mark.parametrize("asleep", [True, False])
+    def test_a_sleep_that_fails_resets_the_controllers_and_is_no_alarm(self, bench: Bench, asleep: bool) -> None:
+        bench.ask("bind", at="1-2", name="board", role="keyboard")
+        bench.look()
+        if asleep:
+            (bench.config.run / keeper.ASLEEP).touch()
+        bench.tree.plug("1-2", "046d", "c31c", BOARD, devnum=4)
+        bench.look()
+        (bench.config.run / keeper.ASLEEP).unlink(missing_ok=True)
+        bench.look()
+        assert ("tamper.replugged" in bench.kinds()) is not asleep
 
 
 class TestRestarts:
