@@ -17,7 +17,7 @@ from policies.keys import SigningKey
 from policies.messages.lock import LockReport, LockState
 from policies.texts import t
 from policies.usb import Scope
-from tests.unit.terminal_bench import BOOT, KEY, Bench
+from tests.unit.terminal_bench import BOARD, BOOT, KEY, Bench
 
 OTHER_BOOT = "00000000-d9cb-469f-a165-70867728950e"
 
@@ -161,7 +161,7 @@ class TestEnds:
         if asleep:
             (bench.config.run / keeper.ASLEEP).touch()
         bench.tree.unplug("1-2")
-        bench.tree.replug("1-2", 4)
+        bench.tree.plug("1-2", "046d", "c31c", BOARD, devnum=4)
         bench.look()
         (bench.config.run / keeper.ASLEEP).unlink(missing_ok=True)
         bench.look()
