@@ -226,7 +226,7 @@ class Terminal:
             )
         return result.output
 
-    def until(self, ready: Callable[[], bool], timeout: float = 20.0) -> None:
+    def until(self, ready: Callable[[], bool], timeout: float = 60.0) -> None:
         """Wait until `ready`, which asks the guest again and again; DeviceTimeout when it never is."""
         deadline = time.monotonic() + timeout
         while not ready():

@@ -238,7 +238,7 @@ class TestWhatWasWritten:
     def test_is_on_the_stick_when_the_lease_expires_under_it(self, sealed: Sealed) -> None:
         guest, data = sealed.guest, hashlib.shake_256(b"video").digest(3 << 20)
         image = plug_stick(sealed, content=formatted(sealed))
-        assert sealed.offer(sealed.token(seconds=12))["ok"]
+        assert sealed.offer(sealed.token(seconds=30))["ok"]
         appears(guest, "/dev/sda")
         guest.ok("mkdir -p /mnt && mount /dev/sda /mnt")
         guest.put(data, "/mnt/video.bin")
