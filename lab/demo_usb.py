@@ -16,7 +16,7 @@ from lab.terminal.sealed import Sealed
 from policies.texts import t
 
 #: For how many seconds the demonstration's grant opens, and how long something may take to come or go.
-GRANT_S, PATIENCE_S = 25, 40.0
+GRANT_S, PATIENCE_S = 40, 60.0
 _STICK = "/sys/bus/usb/devices/2-1"
 
 
