@@ -170,13 +170,16 @@ def confirm_trial(root: Path, run: Run) -> None:
             run(("systemctl", "daemon-reload"))
 
 
-def undo(root: Path, run: Run, *, spare: Container[Stage] = ()) -> Undone | None:
-    """Take everything away again; None when there is nothing to undo, or its stage is one to spare."""
+def undo(root: Path, run: Run, *, spare: Container[Stage] = (), reload: bool = True) -> Undone | None:
+    """Take everything away again; None when there is nothing to undo, or its stage is one to spare.
+
+    Without `reload` the service manager goes on knowing the trial's units, which are gone: for the trial itself.
+    """
     with _locked(root):
         manifest = read_manifest(root)
         if manifest is None or manifest.stage in spare:
             return None
-        return _undo(root, manifest, run)
+        return _undo(root, manifest, run, reload=reload)
 
 
 def put(root: Path, file: File) -> None:
@@ -206,6 +209,8 @@ def _link(root: Path, link: Link) -> None:
 def _prepare(plan: Plan, root: Path) -> Manifest:
     """Keep the former bytes, and write the journal: from here on a killed run can be undone."""
     folder = root / FOLDER
+    # Also what was copied here a moment ago, this program for one: after a power cut the trial must find it.
+    os.sync()
     things = [each for each in plan.steps if not isinstance(each, Command)]
     entries = [_keep(root, folder, each) for each in things]
     made: list[str] = []
@@ -237,14 +242,36 @@ def _keep(root: Path, folder: Path, thing: File | Link) -> Entry:
     return Entry(thing.path, before, after, kept, stat.S_IMODE(facts.st_mode), owner, thing.trial)
 
 
-def _undo(root: Path, manifest: Manifest, run: Run) -> Undone:
+def _undo(root: Path, manifest: Manifest, run: Run, *, reload: bool = True) -> Undone:
     _write(root, replace(manifest, stage=Stage.UNDOING))
     for argv in manifest.undo_first:
         run(argv)
     left: list[Text] = []
     restored: list[str] = []
+    stuck = _give_files(root, [each for each in manifest.entries if not each.trial], restored, left)
+    # Before the slow commands: until here a keyboard that is not bound is dead.
+    give_back(root, manifest.defaults)
+    failed = [(argv, code) for argv in manifest.undo_last if (code := run(argv)) != 0]
+    left += [
+        t("'{command}' failed (exit code {code}): run it by hand", command=" ".join(argv), code=code)
+        for argv, code in failed
+    ]
+    # The trial's own units last: a machine that dies before this goes on with it after its next boot.
+    stuck |= _give_files(root, [each for each in manifest.entries if each.trial], restored, left)
+    for name in reversed(manifest.folders):
+        with suppress(OSError):  # something else lies in it by now
+            _at(root, name).rmdir()
+    if reload and root == Path("/"):
+        run(("systemctl", "daemon-reload"))
+    if not stuck:
+        _forget(root, manifest, keep=len(left) > len(failed))
+    return Undone(tuple(restored), tuple(left))
+
+
+def _give_files(root: Path, entries: Sequence[Entry], restored: list[str], left: list[Text]) -> bool:
+    """Give paths back, the last one first; tells whether one could not be written, so that it must be tried again."""
     stuck = False
-    for each in reversed(manifest.entries):
+    for each in reversed(entries):
         try:
             fault = _restore(root, each)
         except (OSError, StorageFailed) as error:
@@ -256,19 +283,7 @@ def _undo(root: Path, manifest: Manifest, run: Run) -> Undone:
             restored.append(each.path)
         else:
             left.append(fault)
-    for name in reversed(manifest.folders):
-        with suppress(OSError):  # something else lies in it by now
-            _at(root, name).rmdir()
-    # Before the slow commands: until here a keyboard that is not bound is dead.
-    give_back(root, manifest.defaults)
-    failed = [(argv, code) for argv in manifest.undo_last if (code := run(argv)) != 0]
-    left += [
-        t("'{command}' failed (exit code {code}): run it by hand", command=" ".join(argv), code=code)
-        for argv, code in failed
-    ]
-    if not stuck:
-        _forget(root, manifest, keep=len(left) > len(failed))
-    return Undone(tuple(restored), tuple(left))
+    return stuck
 
 
 def _forget(root: Path, manifest: Manifest, *, keep: bool) -> None:

@@ -41,7 +41,8 @@ def _undone(root: Path, run: Run, wait: Callable[[float], None]) -> Undone | Non
     spare = {Stage.CONFIRMED}
     while True:
         try:
-            return undo(root, run, spare=spare)
+            # systemd forgets the time limit of a running service whose file is gone, and kills it after 90 seconds.
+            return undo(root, run, spare=spare, reload=False)
         except Busy:
             spare.add(Stage.TRIAL)
             wait(_AGAIN)

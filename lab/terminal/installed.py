@@ -72,7 +72,10 @@ class Installed(Terminal):
         machine = boots(disk, options) if first is None else machine_of(first, f"{image.ROOT} {options}")
         guest = cls(machine, None, save_into)
         try:
-            guest._power_on(disk, plugs)
+            guest.attach_disk(disk)
+            for each in plugs:
+                guest.plug_in(each)
+            guest.qmp("cont")
             guest._answered(0, _BOOT_S)
             guest._wake(now=True, boot_id=False)
         except BaseException:
@@ -90,18 +93,6 @@ class Installed(Terminal):
         """Plug something in; a stick gets an empty medium."""
         medium = {"drive": self.disk(each.name)} if each.kind == "usb-storage" else {}
         self.plug(each.kind, each.name, each.port, **medium, **each.more)
-
-    def _power_on(self, disk: Path, plugs: Sequence[Plug]) -> None:
-        """Attach what is there from power-on, and start from the beginning: QEMU ran without it for a moment."""
-        self.qmp("stop")
-        self.attach_disk(disk)
-        for each in plugs:
-            self.plug_in(each)
-        # Without this -no-reboot would end QEMU.
-        self.qmp("set-action", reboot="reset")
-        self.qmp("system_reset")
-        self.qmp("cont")
-        self.qmp("set-action", reboot="shutdown")
 
     def _load(self, snapshot: Snapshot) -> None:
         # Before the memory comes: the devices that it knows must be there.
@@ -139,7 +130,7 @@ def boots(disk: Path, options: str = "") -> Machine:
 
 def machine_of(files: Image, options: str) -> Machine:
     """Give the machine that starts these files; it seals nothing by itself."""
-    return Machine(files, sealed=False, memory_mb=MEMORY_MB, options=" ".join(options.split()))
+    return Machine(files, sealed=False, memory_mb=MEMORY_MB, options=" ".join(options.split()), paused=True)
 
 
 def booted() -> Snapshot:
@@ -153,6 +144,8 @@ def booted() -> Snapshot:
         with Installed.start(disk, first=system.image, save_into=into) as guest:
             guest.ok("mkdir -p /boot/grub && update-grub", 120)
             guest.ok("systemctl is-system-running --wait", 120)
+            # A boot loader reads no journal: the menu must be where it belongs, whatever happens to a later guest.
+            guest.ok("sync; fsfreeze -f / && fsfreeze -u /")
             guest.save(into)
 
     return Snapshot(machine, kept(default_folder(), "booted", digest(*machine.key, _recipe()), make))

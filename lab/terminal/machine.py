@@ -41,7 +41,8 @@ class Machine:
     `sealed` is the kernel's default for USB: with it nothing that is plugged in is let in
     (usbcore.authorized_default=0). `reach_host` makes this machine's loopback reachable as 10.0.2.2, and whatever this
     machine reaches; without it the guest is alone on its network. `forwards` are pairs of a port here (127.0.0.1) and
-    the guest's port that it leads to. `options` are further words for the kernel.
+    the guest's port that it leads to. `options` are further words for the kernel. `paused` waits for QMP's `cont`, so
+    that something can be plugged in before power-on.
     """
 
     image: Image
@@ -50,6 +51,7 @@ class Machine:
     reach_host: bool = False
     forwards: tuple[tuple[int, int], ...] = ()
     options: str = ""
+    paused: bool = False
 
     @property
     def kernel_line(self) -> str:
@@ -129,6 +131,7 @@ def command(machine: Machine, folder: Path, memory: Path | None, *, share: bool,
         *("-netdev", ",".join(network)),
         *_hardware(),
         *(("-incoming", "defer") if incoming else ()),
+        *(("-S",) if machine.paused else ()),
     ]
 
 

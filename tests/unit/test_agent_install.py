@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,6 +46,22 @@ class TestTrialAndUndo:
     def test_a_trial_that_nobody_confirms_is_undone_by_its_timer(self, root: Path) -> None:
         before = tree(root)
         set_up(root)
+        assert end_trial(root, Runs()) == 0
+        assert tree(root) == before
+
+    def test_a_machine_that_dies_while_a_trial_is_undone_goes_on_with_it_after_its_boot(self, root: Path) -> None:
+        before, seen = tree(root), list[bool]()
+        set_up(root)
+
+        def dies(_: Sequence[str]) -> int:
+            units = root / "etc/systemd/system"
+            links = (units / "timers.target.wants/portseal-trial.timer", units / "portseal-trial.service")
+            seen.append(all(os.path.lexists(each) for each in links))
+            raise PowerLoss
+
+        with pytest.raises(PowerLoss):
+            end_trial(root, dies)
+        assert seen == [True]
         assert end_trial(root, Runs()) == 0
         assert tree(root) == before
 
