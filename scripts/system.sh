@@ -14,6 +14,7 @@ need mmdebstrap mmdebstrap
 need lz4 lz4
 need depmod kmod
 need setpriv util-linux
+need mosquitto mosquitto
 if [ "${1:-lab}" = test ]; then
     need snmpwalk snmp
     need ssh openssh-client

@@ -12,6 +12,7 @@ from lab.terminal.machine import Machine
 from lab.terminal.vm import Snapshot
 from tests.lab.terminal_usb import DEVICES, LATER, read
 
+MANIFEST = "/var/lib/portseal-agent/install/manifest.json"
 RUNNING = ("portseal-agent.service", "portseal-keeper.service", "portseal-unmount.socket")
 TRIAL = "portseal-trial.timer"
 #: The kernel's defaults, for devices and for their interfaces.
@@ -54,7 +55,7 @@ def defaults(guest: Installed) -> list[str]:
 
 def manifest(guest: Installed) -> dict[str, Any]:
     """Read the installation's journal; empty without one."""
-    done = guest.sh("cat /var/lib/portseal-agent/install/manifest.json 2>/dev/null")
+    done = guest.sh(f"cat {MANIFEST} 2>/dev/null")
     return dict(json.loads(done.output or "{}"))
 
 

@@ -10,6 +10,7 @@ from lab.terminal.installed import KEYBOARD, Installed, Plug, boots, enrol, file
 from lab.terminal.sealed import AGENT, Sealed
 from lab.terminal.vm import Snapshot
 from tests.lab.installed_looks import (
+    MANIFEST,
     OPEN,
     RUNNING,
     SHUT,
@@ -37,6 +38,16 @@ RULES = b"60-portseal-keyboard.rules"
 def seen_in_initramfs(guest: Installed) -> list[str]:
     """Give what there was, and what worked, when a passphrase would be asked for."""
     return guest.ok("cat /run/initramfs/portseal").splitlines()
+
+
+def run_out(guest: Installed) -> None:
+    """Let the trial's time run out now, and wait until it is undone."""
+    guest.put(b"[Timer]\nOnActiveSec=\nOnActiveSec=1s\n", "/run/systemd/system/portseal-trial.timer.d/soon.conf")
+    # Building an initramfs outlasts what systemd gives to a service that says nothing of its own.
+    guest.put(b"[Manager]\nDefaultTimeoutStartSec=15s\n", "/run/systemd/system.conf.d/short.conf")
+    guest.ok("systemctl daemon-reload; systemctl restart portseal-trial.timer")
+    guest.ok(f"while [ -e {MANIFEST} ]; do sleep 1; done", SLOW)
+    assert "failed" not in states(guest, "portseal-trial.service")
 
 
 def usable(guest: Installed) -> None:
@@ -73,7 +84,7 @@ def test_a_boot_on_trial_seals_from_power_on_and_the_trials_end_gives_all_back(
         agent.open_talk()
         assert agent.kinds().count("usb.blocked") == 2
         assert manifest(guest)["stage"] == "trial"
-        guest.ok("systemctl start portseal-trial.service", SLOW)
+        run_out(guest)
         assert changed(guest, before(installed_snapshot)) == set()
         assert "initramfs.rules" not in guest.ok("ls /etc/portseal-agent")
         assert set(states(guest, *RUNNING, TRIAL)) == {"inactive"}

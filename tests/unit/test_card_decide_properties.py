@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from policies.cards.decide import (
@@ -168,14 +169,14 @@ class TestProperties:
         assert both.meet(one) == both
         assert within(both.classes, one.classes) or not both.classes
 
-    def test_the_strategies_reach_grants_for_one_and_for_two(self) -> None:
-        found: set[str] = set()
+    @pytest.mark.parametrize("code", ["granted", "granted+", "reader_trust", "no_right", "outside_hours"])
+    def test_the_strategies_reach(self, code: str) -> None:
+        """Without it every property above could hold because nothing is ever granted."""
 
-        @settings(max_examples=200, database=None, derandomize=True)
-        @given(cases())
-        def look(made: Case) -> None:
+        def reached(made: Case) -> bool:
             outcome = decide(made)
-            found.add(outcome.code + ("+" if outcome.second else ""))
+            return outcome.code + ("+" if outcome.second else "") == code
 
-        look()
-        assert {"granted", "granted+", "reader_trust", "no_right", "outside_hours"} <= found
+        # As many cases as it takes: which ones come first changes with the modules that happen to be imported.
+        patient = settings(max_examples=20_000, database=None, phases=[Phase.generate], deadline=None)
+        assert reached(find(cases(), reached, settings=patient))
