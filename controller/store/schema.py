@@ -90,6 +90,57 @@ _TERMINALS = (
     ) STRICT""",
 )
 
+_CARDS = (
+    """CREATE TABLE card_list (
+        version INTEGER PRIMARY KEY CHECK (version > 0), imported_at TEXT NOT NULL, actor TEXT NOT NULL,
+        source TEXT NOT NULL, sha256 TEXT NOT NULL, content TEXT NOT NULL, cards INTEGER NOT NULL
+    ) STRICT""",
+    "CREATE TABLE card (card TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    # Personal data, which can be erased; everything else knows pseudonyms only.
+    """CREATE TABLE card_identity (
+        card TEXT PRIMARY KEY, lookup TEXT NOT NULL UNIQUE, commitment TEXT NOT NULL, salt TEXT NOT NULL,
+        name TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE TABLE card_bearer (lookup TEXT PRIMARY KEY, bearer TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    # Keyed hashes of what names a swipe: a second one is a repetition or a replay.
+    "CREATE TABLE swipe_seen (key TEXT PRIMARY KEY, at TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    "CREATE INDEX swipe_seen_at ON swipe_seen (at)",
+    """CREATE TABLE card_grant (
+        jti TEXT PRIMARY KEY, terminal TEXT NOT NULL, cards TEXT NOT NULL, reader TEXT NOT NULL, purpose TEXT NOT NULL,
+        ctr INTEGER NOT NULL, signed_at TEXT NOT NULL, expires TEXT NOT NULL, extends TEXT NOT NULL DEFAULT '',
+        token TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('signed', 'open', 'refused', 'ended', 'lapsed')),
+        state_at TEXT NOT NULL, why TEXT NOT NULL DEFAULT '', entry INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX card_grant_live ON card_grant (terminal) WHERE state IN ('signed', 'open')",
+)
+
+_TERMINAL_EVENTS = (
+    # Of each event its digest and its entry in the ledger: the same number with other bytes is a fork.
+    """CREATE TABLE terminal_event (
+        terminal TEXT NOT NULL, seq INTEGER NOT NULL, digest TEXT NOT NULL, entry INTEGER NOT NULL,
+        PRIMARY KEY (terminal, seq)
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE terminal_head (
+        terminal TEXT PRIMARY KEY, seq INTEGER NOT NULL, event BLOB NOT NULL
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE TABLE terminal_counter (terminal TEXT PRIMARY KEY, ctr INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    """CREATE TABLE terminal_status (
+        terminal TEXT PRIMARY KEY, status BLOB NOT NULL, heard_at TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID""",
+)
+
+_BROKER = (
+    """CREATE TABLE certificate (
+        serial TEXT PRIMARY KEY, identity TEXT NOT NULL, issued_at TEXT NOT NULL, expires TEXT NOT NULL,
+        revoked_at TEXT, why TEXT NOT NULL DEFAULT ''
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX certificate_identity ON certificate (identity)",
+    # Of the one-time token only a hash: who reads the database cannot enrol.
+    """CREATE TABLE enrolment (
+        terminal TEXT PRIMARY KEY, token_hash TEXT NOT NULL, made_at TEXT NOT NULL, expires TEXT NOT NULL, used_at TEXT
+    ) STRICT, WITHOUT ROWID""",
+)
+
 
 @migrations()
 def first(db: Database) -> None:
@@ -102,4 +153,11 @@ def first(db: Database) -> None:
 def terminal_evidence(db: Database) -> None:
     """Add the last signed census of each terminal, and the key that it must be signed by."""
     for statement in _TERMINALS:
+        db.execute(statement)
+
+
+@migrations()
+def cards_and_broker(db: Database) -> None:
+    """Add cards, grants, what terminals have told, and who may speak on the broker."""
+    for statement in (*_CARDS, *_TERMINAL_EVENTS, *_BROKER):
         db.execute(statement)

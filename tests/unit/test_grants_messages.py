@@ -6,6 +6,7 @@ import copy
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies import canonical, grants
+from policies.cards.rights import Kind
 from policies.errors import InputError
 from policies.grants import GRANT_TYPE, REVOKE_TYPE, GrantRefused, Purpose, Revoke, read, read_revoke, sign_revoke
-from policies.messages import request, status
+from policies.messages import ack, notice, request, status
+from policies.messages.ack import ACK_TYPE
+from policies.messages.notice import NOTICE_TYPE, Notice
 from policies.messages.request import Request
 from policies.messages.status import State, Status
+from policies.texts import render
 from tests.unit.made_grants import BOOT, KEY, NONCE, NOW, OTHER_KEY, claims, token
 
 SCHEMAS = Path(grants.__file__).parent / "messages/schemas"
@@ -26,11 +31,18 @@ REVOKE = Revoke("hq", "T1", "g-1", NOW, 7)
 REQUEST = Request("r-1", Purpose.CASE, "g-1", second_card=True)
 STATUS = Status(BOOT, 3, NONCE, 41, 7, State.OPEN)
 REVOKE_CLAIMS = {"iss": "hq", "aud": "T1", "jti": "g-1", "iat": NOW, "ctr": 7}
+NOTICE_CLAIMS = {
+    "iss": "hq", "aud": "T1", "iat": NOW, "id": "n-1", "kind": "needs", "code": "second_refused", "because": "expired",
+    "purposes": ["case", "other"], "until": NOW + 60, "jti": "g-1", "who": "王**",
+}  # fmt: skip
+ACK_CLAIMS = {"iss": "hq", "aud": "T1", "seq": 7, "digest": "ab" * 32}
 
 #: Each message: its schema's name, a right document with every member, and the reader.
 MESSAGES: dict[str, tuple[dict[str, Any], Callable[[Any], object]]] = {
     "grant": (claims(), lambda document: read(token(document), KEY.public)),
     "revoke": (REVOKE_CLAIMS, lambda document: read_revoke(token(document, REVOKE_TYPE), KEY.public)),
+    "ack": (ACK_CLAIMS, lambda document: ack.read(token(document, ACK_TYPE), KEY.public)),
+    "notice": (NOTICE_CLAIMS, lambda document: notice.read(token(document, NOTICE_TYPE), KEY.public)),
     "request": (json.loads(REQUEST.encode()), lambda document: request.parse(plain(document))),
     "status": (json.loads(STATUS.encode()), lambda document: status.parse(plain(document))),
 }
@@ -76,6 +88,38 @@ class TestRevocation:
             with pytest.raises(GrantRefused) as caught:
                 sign_revoke(wrong, KEY)
             assert caught.value.code == "claims"
+
+
+class TestNotice:
+    FULL = Notice("hq", "T1", NOW, "n-1", Kind.NEEDS, "second_refused", "expired", (Purpose.CASE,), NOW, "g-1", "王*")
+
+    def test_is_read_back_as_it_was_whatever_it_holds(self) -> None:
+        for made in (self.FULL, Notice("hq", "T1", 0, "n", Kind.DENIED, "unknown_card")):
+            assert notice.read(notice.sign(made, KEY).encode(), KEY.public) == made
+
+    def test_is_of_the_trusted_key_and_never_taken_for_a_grant(self) -> None:
+        signed = notice.sign(self.FULL, OTHER_KEY).encode()
+        for wrong, code in ((signed, "signature"), (token(claims()), "type")):
+            with pytest.raises(InputError) as caught:
+                notice.read(wrong, KEY.public)
+            assert getattr(caught.value, "code", "") == code
+        with pytest.raises(GrantRefused):
+            read(notice.sign(self.FULL, KEY).encode(), KEY.public)
+
+    def test_says_its_reason_in_words_with_what_is_wrong_with_the_second_card(self) -> None:
+        assert render(self.FULL.reason, "en") == "the second card does not count: the card is no longer valid"
+        assert render(self.FULL.next_step, "en") == "ask the office that issues the cards"
+
+    def test_that_no_terminal_would_read_is_not_signed(self) -> None:
+        for wrong in (replace(self.FULL, who="x" * 65), replace(self.FULL, who="a\x1bb"), replace(self.FULL, code="x")):
+            with pytest.raises(InputError):
+                notice.sign(wrong, KEY)
+
+    def test_a_name_is_masked_and_never_shows_in_a_repr(self) -> None:
+        assert [notice.masked(name) for name in ("王小明", " 李雷 ", "Ann Lee", "王", "", "\x00")] == [
+            "王**", "李*", "A**", "王", "", "",
+        ]  # fmt: skip
+        assert "王" not in repr(self.FULL)
 
 
 class TestRequest:
