@@ -43,6 +43,10 @@ class CardKey:
         """Give the index of a holder, by what the list tells people apart with: 64 hex digits."""
         return self._index(b"holder", identity)
 
+    def event(self, identity: str) -> str:
+        """Give what a swipe is remembered by, from what names it: 64 hex digits."""
+        return self._index(b"event", identity)
+
     def _index(self, kind: bytes, text: str) -> str:
         return hmac.new(self._key, kind + b"\x00" + text.encode("utf-8"), sha256).hexdigest()
 

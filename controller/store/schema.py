@@ -102,14 +102,15 @@ _CARDS = (
         name TEXT NOT NULL
     ) STRICT, WITHOUT ROWID""",
     "CREATE TABLE card_bearer (lookup TEXT PRIMARY KEY, bearer TEXT NOT NULL) STRICT, WITHOUT ROWID",
-    # Keyed hashes of what names a swipe: a second one is a repetition or a replay.
-    "CREATE TABLE swipe_seen (key TEXT PRIMARY KEY, at TEXT NOT NULL) STRICT, WITHOUT ROWID",
-    "CREATE INDEX swipe_seen_at ON swipe_seen (at)",
+    # Keyed hashes of what names a swipe: a second one is a repetition or a replay. Forgotten after `until`.
+    "CREATE TABLE swipe_seen (key TEXT PRIMARY KEY, until TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    "CREATE INDEX swipe_seen_until ON swipe_seen (until)",
     """CREATE TABLE card_grant (
         jti TEXT PRIMARY KEY, terminal TEXT NOT NULL, cards TEXT NOT NULL, reader TEXT NOT NULL, purpose TEXT NOT NULL,
         ctr INTEGER NOT NULL, signed_at TEXT NOT NULL, expires TEXT NOT NULL, extends TEXT NOT NULL DEFAULT '',
-        token TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('signed', 'open', 'refused', 'ended', 'lapsed')),
-        state_at TEXT NOT NULL, why TEXT NOT NULL DEFAULT '', entry INTEGER NOT NULL
+        state TEXT NOT NULL CHECK (state IN ('signed', 'open', 'refused', 'ended', 'lapsed')),
+        state_at TEXT NOT NULL, why TEXT NOT NULL DEFAULT '', entry INTEGER NOT NULL,
+        ending TEXT NOT NULL DEFAULT ''
     ) STRICT, WITHOUT ROWID""",
     "CREATE INDEX card_grant_live ON card_grant (terminal) WHERE state IN ('signed', 'open')",
 )
