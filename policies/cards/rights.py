@@ -149,12 +149,13 @@ class Card:
 class Authority:
     """The access-control system's list as imported: `version` rises with every import.
 
-    `sha256` is that of the file as it was given, for a comparison with the system's own export; `content` that of what
-    was understood of it (see :func:`content_hash`). Cards are in the order of their pseudonyms.
+    `file_mac` is a hash of the file as it was given, by a key of the site's: from a plain one the short numbers in it
+    could be found by trying. `content` is the SHA-256 of what was understood of it, in pseudonyms (see
+    :func:`content_hash`). Cards are in the order of their pseudonyms.
     """
 
     version: int
-    sha256: str
+    file_mac: str
     content: str
     cards: tuple[Card, ...] = ()
 
