@@ -155,9 +155,11 @@ _BROKER = (
         revoked_at TEXT, why TEXT NOT NULL DEFAULT ''
     ) STRICT, WITHOUT ROWID""",
     "CREATE INDEX certificate_identity ON certificate (identity)",
-    # Of the one-time token only a hash: who reads the database cannot enrol.
+    # Of the one-time token only the public key that is derived from it: who reads the database cannot enrol. What was
+    # asked and answered stays, so that a terminal that did not get the answer can ask the same once more.
     """CREATE TABLE enrolment (
-        terminal TEXT PRIMARY KEY, token_hash TEXT NOT NULL, made_at TEXT NOT NULL, expires TEXT NOT NULL, used_at TEXT
+        terminal TEXT PRIMARY KEY, token_key BLOB NOT NULL CHECK (length(token_key) = 32), made_at TEXT NOT NULL,
+        expires TEXT NOT NULL, used_at TEXT, request TEXT NOT NULL DEFAULT '', answer TEXT NOT NULL DEFAULT ''
     ) STRICT, WITHOUT ROWID""",
 )
 
