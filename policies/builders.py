@@ -12,6 +12,7 @@ from typing import Any
 
 from policies.cards.rights import Reader
 from policies.errors import ConfigError
+from policies.layout_source import check_apart
 from policies.model import ExceptedPort, Violation
 from policies.names import canonical, expand_ports, parse_interface
 from policies.names.shown import shown
@@ -164,6 +165,7 @@ def site(values: dict[str, Any], place: Place) -> Site:
         seen[declared.id] = declared.name
     _one_address_each(values["switches"], place)
     _readers_open_terminals(values["readers"], values["terminals"], place)
+    check_apart(values["readers"], place)
     head = values["site"]
     return Site(
         name=head["name"],
