@@ -16,12 +16,14 @@ import os
 import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import paramiko
 from netmiko import BaseConnection
 from netmiko.exceptions import NetmikoAuthenticationException, NetmikoBaseException, NetmikoTimeoutException
+from paramiko.config import SSH_PORT
 from paramiko.hostkeys import InvalidHostKey
 from paramiko.pkey import UnknownKeyType
 from paramiko.ssh_exception import NoValidConnectionsError
@@ -137,20 +139,31 @@ class _Connection(BaseConnection):
         client = paramiko.SSHClient()
         known = self.address.known_hosts
         if self.address.host_key is None and known is not None and known.is_file():
-            _load(client, known)
+            _load(client, known, self.address)
         client.set_missing_host_key_policy(_HostKeyPolicy(self.address))
         return client
 
 
-def _load(client: paramiko.SSHClient, known_hosts: Path) -> None:
+def _load(client: paramiko.SSHClient, known_hosts: Path, address: SshAddress) -> None:
+    """Tell the client what is remembered of the host; not of all the others, which paramiko would parse each time."""
+    host = address.host if address.port == SSH_PORT else f"[{address.host}]:{address.port}"
     try:
-        client.load_host_keys(str(known_hosts))
+        status = known_hosts.stat()
+        remembered = _read(known_hosts, status.st_mtime_ns, status.st_size).lookup(host)
     except (OSError, ValueError, *_LOOSE) as error:
         raise ConfigError(
             t("the remembered host keys cannot be read"),
             where=str(known_hosts),
             next_step=t("remove the damaged line, and compare the keys with the switches' own"),
         ) from error
+    for kind, key in (remembered or {}).items():
+        client.get_host_keys().add(host, kind, key)
+
+
+@lru_cache(maxsize=4)
+def _read(known_hosts: Path, _changed: int, _size: int) -> paramiko.HostKeys:
+    """Parse the file, once as long as it stays as it is: its time of change and its size are part of the question."""
+    return paramiko.HostKeys(str(known_hosts))
 
 
 class SshChannel:
