@@ -16,7 +16,7 @@ from agent.rescue import Rescue
 from agent.terminal import Terminal
 from agent.usb import bindings as files
 from agent.usb.events import Quiet, described
-from agent.usb.gate import remaining
+from agent.usb.gate import is_live, remaining, take_over
 from agent.usb.leases import lease_of
 from policies import grants
 from policies.codec import to_plain
@@ -113,7 +113,8 @@ class Answers:
             return self._refused(verdict.code, verdict.reason, grant)
         if len(spool.state.leases) >= MOST_LEASES:
             return self._refused("too_many", t("as many leases are open as this terminal allows"), grant)
-        lease = lease_of(grant, moment.boottime, verdict.ends)
+        live = [each for each in spool.state.leases if is_live(each, moment.boottime, terminal.clock.boot)]
+        lease = take_over(lease_of(grant, moment.boottime, verdict.ends), live, terminal.view.decisions)
         data = {
             "lease": grant.jti, "card": grant.sub, "counter": grant.ctr, "seconds": round(lease.ends - lease.opened),
             **_scope(grant.scope),

@@ -312,20 +312,23 @@ class Terminal:
 
     def _over(self, live: set[str], done: Pass) -> set[str]:
         """Tell of leases that are over, once nothing of them is open any more; gives their jti."""
-        over = set()
+        over, given_back = set(), set[str]()
         for lease in self.spool.state.leases:
             if lease.jti in live:
                 continue
             devices = [each.device.name for each in done.decisions if each.device.appearance in lease.used]
             if done.stuck & set(devices):
                 continue  # it could not be refused yet: the lease is over when it is
-            worst = max((_loss(self._released.pop(name, None)) for name in devices), default="")
+            worst = max((_loss(self._released.get(name)) for name in devices), default="")
+            given_back |= set(devices)
             why = self._ending.get(lease.jti, "expired" if lease.boot == self.clock.boot else "reboot")
             self._tell(
                 "lease.ended",
                 {"lease": lease.jti, "card": lease.card, "why": why, "devices": len(lease.used), "storage": worst},
             )
             over.add(lease.jti)
+        for name in given_back:  # two leases that end at once have both lost what was not written
+            self._released.pop(name, None)
         return over
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from policies.cards.rights import Reader
 from policies.errors import ConfigError
+from policies.layout_source import check_apart
 from policies.messages.identities import Identity, Role
 from policies.messages.topics import is_name
 from policies.model import ExceptedPort, Violation
@@ -176,6 +177,7 @@ def site(values: dict[str, Any], place: Place) -> Site:
                 t("the broker listens on port {port} too", port=values["web"].port), t("give one of them another port")
             )
         )
+    check_apart(values["readers"], place)
     head = values["site"]
     return Site(
         name=head["name"],

@@ -191,6 +191,10 @@ class Site:
         """Give the terminal called `name`, if it is declared."""
         return next((terminal for terminal in self.terminals if terminal.name == name), None)
 
+    def reader(self, name: str) -> Reader | None:
+        """Give the card reader called `name`, if it is declared."""
+        return next((reader for reader in self.readers if reader.name == name), None)
+
     def vlan(self, purpose: str) -> Vlan | None:
         """Give the first VLAN with this purpose, if one is declared."""
         return next((vlan for vlan in self.vlans if vlan.purpose == purpose), None)
