@@ -239,7 +239,8 @@ class TestTheOperatorsVerbs:
         desk.grant()
         for verb in set(desk.answers._verbs) - OPERATOR:
             assert desk.answers.operator({"do": verb})["code"] == "refused", verb
-        for noise in (None, [], {}, "STATUS", 1):
+        noises: tuple[Any, ...] = (None, [], {}, "STATUS", 1)
+        for noise in noises:
             assert desk.answers.operator({"do": noise})["code"] == "refused"
         assert desk.answers.operator({"do": "status"})["ok"]
         assert desk.answers.operator({"do": "relock"})["ok"]
