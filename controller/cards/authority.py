@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
 
@@ -121,7 +120,7 @@ def import_bytes(content: bytes, name: str, door: Door) -> AuthorityImport:
     if build.problems:
         ordered = sorted(build.problems, key=lambda item: (item.sheet, item.row))
         return AuthorityImport(problems=tuple(ordered), notes=tuple(build.notes))
-    authority = Authority(door.version, sha256(content).hexdigest(), content_hash(cards), tuple(cards))
+    authority = Authority(door.version, door.key.file(content), content_hash(cards), tuple(cards))
     identities = tuple(sorted(build.identities.values(), key=lambda each: each.card))
     return AuthorityImport(authority, identities, tuple(sorted(build.bearers.items())), notes=tuple(build.notes))
 

@@ -78,6 +78,11 @@ def parse_identity(text: str) -> Identity:
     return identity
 
 
+def is_reserved(text: str) -> bool:
+    """Tell whether a name on the broker is, or could be taken for, that of one of our own processes."""
+    return text.partition(".")[0] in {*Role, "broker"}
+
+
 #: What each role may do with the topics that bear its name.
 _OWN: dict[Role, dict[Access, tuple[Kind, ...]]] = {
     Role.TERMINAL: {
