@@ -21,6 +21,8 @@ from policies.values import host, integer, name, strings, text
 #: Where a terminal keeps what its administrator declares.
 CONFIG_FOLDER = Path("/etc/portseal-agent")
 CONFIG_FILE = "agent.toml"
+#: The folder of the operators' socket. Who may enter it may see the state, ask for a purpose, and lock.
+OPERATORS_FOLDER = Path("/run/portseal")
 #: The longest lease, in minutes, that a terminal accepts unless its file says less or more.
 LONGEST_LEASE_MINUTES = 30
 #: By how many seconds the terminal's clock and the controller's may differ.
@@ -45,6 +47,7 @@ class Config:
     rescue_key: Path
     locks: tuple[DeclaredLock, ...] = ()
     broker: BrokerPlace | None = None
+    operators: Path = OPERATORS_FOLDER
 
 
 def load_config(folder: Path = CONFIG_FOLDER) -> Config:
@@ -74,6 +77,8 @@ def _layout() -> Section:
                 "/var/lib/portseal-agent"),
             Key("run", text, t("folder that every boot empties"), t("a folder"), '"/run/portseal-agent"',
                 "/run/portseal-agent"),
+            Key("operators", text, t("folder of the operators' socket; the agent serves it where the folder is there"),
+                t("a folder"), '"/run/portseal"', str(OPERATORS_FOLDER)),
             Key("longest_lease_minutes", integer(1, 480), t("no lease is longer"), t("1 to 480"), "30",
                 LONGEST_LEASE_MINUTES),
             Key("skew_seconds", integer(1, 600), t("how far the clocks may differ"), t("1 to 600"), "30", SKEW_SECONDS),
@@ -130,6 +135,7 @@ def _build(values: dict[str, Any], place: Place) -> Config:
         rescue_key=folder / values["rescue_key"],
         locks=values["locks"],
         broker=values["broker"],
+        operators=folder / values["operators"],
     )
 
 
