@@ -159,7 +159,8 @@ _BROKER = (
     # asked and answered stays, so that a terminal that did not get the answer can ask the same once more.
     """CREATE TABLE enrolment (
         terminal TEXT PRIMARY KEY, token_key BLOB NOT NULL CHECK (length(token_key) = 32), made_at TEXT NOT NULL,
-        expires TEXT NOT NULL, used_at TEXT, request TEXT NOT NULL DEFAULT '', answer TEXT NOT NULL DEFAULT ''
+        bundle TEXT NOT NULL, expires TEXT NOT NULL, used_at TEXT, request TEXT NOT NULL DEFAULT '',
+        answer TEXT NOT NULL DEFAULT ''
     ) STRICT, WITHOUT ROWID""",
 )
 
