@@ -23,6 +23,8 @@ CONFIG_FOLDER = Path("/etc/portseal-agent")
 CONFIG_FILE = "agent.toml"
 #: Where the agent keeps events, counters and its key, unless its file says otherwise.
 STATE_FOLDER = "/var/lib/portseal-agent"
+#: The folder of the operators' socket. Who may enter it may see the state, ask for a purpose, and lock.
+OPERATORS_FOLDER = Path("/run/portseal")
 #: The longest lease, in minutes, that a terminal accepts unless its file says less or more.
 LONGEST_LEASE_MINUTES = 30
 #: By how many seconds the terminal's clock and the controller's may differ.
@@ -57,6 +59,7 @@ class Config:
     locks: tuple[DeclaredLock, ...] = ()
     broker: BrokerPlace | None = None
     door: DoorPlace | None = None
+    operators: Path = OPERATORS_FOLDER
 
 
 def load_config(folder: Path = CONFIG_FOLDER) -> Config:
@@ -91,6 +94,8 @@ def _layout() -> Section:
                 STATE_FOLDER),
             Key("run", text, t("folder that every boot empties"), t("a folder"), '"/run/portseal-agent"',
                 "/run/portseal-agent"),
+            Key("operators", text, t("folder of the operators' socket; the agent serves it where the folder is there"),
+                t("a folder"), '"/run/portseal"', str(OPERATORS_FOLDER)),
             Key("longest_lease_minutes", integer(1, 480), t("no lease is longer"), t("1 to 480"), "30",
                 LONGEST_LEASE_MINUTES),
             Key("skew_seconds", integer(1, 600), t("how far the clocks may differ"), t("1 to 600"), "30", SKEW_SECONDS),
@@ -164,6 +169,7 @@ def _build(values: dict[str, Any], place: Place) -> Config:
         locks=values["locks"],
         broker=values["broker"],
         door=values["door"],
+        operators=folder / values["operators"],
     )
 
 

@@ -60,6 +60,16 @@ class View:
     fault: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The lease that ended last, at `at` (CLOCK_BOOTTIME): why, and what became of the storage (see `lease.ended`)."""
+
+    lease: str
+    why: str
+    storage: str
+    at: float
+
+
 class Terminal:
     """The terminal of `config`; the caller owns `spool` and `usb`, and calls `look` at least every `TICK` seconds."""
 
@@ -67,6 +77,7 @@ class Terminal:
         self.config, self.clock, self.spool = config, clock, spool
         self._unmount = unmount
         self.view = View()
+        self.ended: Ended | None = None
         self._places = keeper.Places(run=config.run, state=config.state, bindings=config.bindings)
         self._enforcer = Enforcer(usb, self._decide, Hooks(self._give_back, self._use, UNMOUNT_SECONDS + 4))
         self._last = clock.read()
@@ -327,6 +338,7 @@ class Terminal:
                 {"lease": lease.jti, "card": lease.card, "why": why, "devices": len(lease.used), "storage": worst},
             )
             over.add(lease.jti)
+            self.ended = Ended(lease.jti, why, worst, self._last.boottime)
         for name in given_back:  # two leases that end at once have both lost what was not written
             self._released.pop(name, None)
         return over

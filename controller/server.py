@@ -16,6 +16,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from controller.broker.link import Link, Message
@@ -163,7 +164,10 @@ class Server:
         for name, chore in self._chores.items():
             if now >= self._due[name]:
                 self._due[name] = now + chore.every
-                self._guarded(name, lambda work=chore.work: work(self._context.clock()))
+                self._guarded(name, partial(self._do, chore))
+
+    def _do(self, chore: Chore) -> list[Say]:
+        return chore.work(self._context.clock())
 
     def _guarded(self, name: str, work: Callable[[], list[Say]]) -> None:
         """Do a chore; what goes wrong with it is said, and holds up nothing else."""

@@ -57,7 +57,7 @@ class Serving:
     def answer(self, asked: Asked) -> Answer:
         """Do what a verb on this machine asks; runs in a thread of the control socket."""
         verbs: dict[object, Callable[[Asked], Answer]] = {
-            "ping": lambda _: {}, "grant": self._grant, "lease.revoke": self._revoke,
+            "terminals": self._terminals, "grant": self._grant, "lease.revoke": self._revoke,
         }  # fmt: skip
         verb = verbs.get(asked.get("do"))
         if verb is None:
@@ -73,6 +73,16 @@ class Serving:
             except UnreadableSwipe:
                 return 400, []
             return 200, [said for each in swipes for said in self.desks.desk.swipe(each, now)]
+
+        return self.server.call(work)
+
+    def _terminals(self, _: Asked) -> Answer:
+        """Say which terminals are there now."""
+
+        def work(now: datetime) -> tuple[Answer, list[Say]]:
+            presence = self.desks.presence
+            names = [each.name for each in self.context.site.terminals if each.agent]
+            return {"online": {name: presence.online(name, now) for name in names}}, []
 
         return self.server.call(work)
 
@@ -113,11 +123,12 @@ def serving(context: Context) -> Iterator[Serving]:
     with contextlib.ExitStack() as stack:
         broker = ManagedBroker(context) if context.site.broker.mode is BrokerMode.MANAGED else None
         made = _assembled(context, broker)
+        # First: it is also what keeps a second controller from this site.
+        control = Control(context.site.folder, made.answer)
+        stack.callback(control.close)
         if broker is not None:
             broker.start()
             stack.callback(broker.stop)
-        control = Control(context.site.folder, made.answer)
-        stack.callback(control.close)
         yield made
 
 

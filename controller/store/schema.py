@@ -130,7 +130,7 @@ _CARDS_HERE = (
     # What the last look at the access-control system's own export found.
     """CREATE TABLE card_source (
         one INTEGER PRIMARY KEY CHECK (one = 1), looked_at TEXT NOT NULL, state TEXT NOT NULL, file_mac TEXT NOT NULL,
-        written_at TEXT, since TEXT NOT NULL, problem TEXT NOT NULL
+        version INTEGER NOT NULL, written_at TEXT, since TEXT NOT NULL, problem TEXT
     ) STRICT""",
 )
 

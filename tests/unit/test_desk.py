@@ -123,7 +123,7 @@ class TestSwipe:
         assert len(bench.ask().grants) == 1
 
     def test_counters_rise_over_grants_restarts_and_what_the_terminal_has_seen(self, bench: DeskBench) -> None:
-        counters = []
+        counters: list[int] = []
         for seen in (0, 40, 0):
             bench.status(ctr=seen)
             bench.ask(id=f"r-{len(counters)}")

@@ -366,8 +366,7 @@ def test_a_lease_never_admits_more_appearances_than_it_may(world: World) -> None
 @given(worlds())
 def test_no_lease_and_nothing_plugged_in_elsewhere_closes_a_bound_device(world: World) -> None:
     devices, bindings, leases = world
-    alone = places(devices, bindings)
-    for name, mine in alone.items():
+    for name, mine in places(devices, bindings).items():
         (decision,) = decide([mine], bindings, (), 150.0, BOOT)
         together = {each.device: each for each in decide(devices, bindings, leases, 150.0, BOOT)}
         assert together[mine].interfaces == decision.interfaces
