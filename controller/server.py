@@ -59,6 +59,11 @@ class Server:
         self._held: list[Message] = []
         self._fault = ""
 
+    @property
+    def connected(self) -> bool:
+        """Whether the broker takes and gives messages."""
+        return self._link.up
+
     def stop(self) -> None:
         """Let the loop end; may be called from a signal handler."""
         self._stopping = True

@@ -82,7 +82,7 @@ class Serving:
         def work(now: datetime) -> tuple[Answer, list[Say]]:
             presence = self.desks.presence
             names = [each.name for each in self.context.site.terminals if each.agent]
-            return {"online": {name: presence.online(name, now) for name in names}}, []
+            return {"broker": self.server.connected, "online": {name: presence.online(name, now) for name in names}}, []
 
         return self.server.call(work)
 
