@@ -210,6 +210,13 @@ def serial_of(certificate_pem: bytes) -> str:
         raise InputError(t("this is no certificate")) from None
 
 
+def serial_of_der(certificate: bytes) -> str:
+    """Give the serial number of a certificate that TLS has checked, in hex."""
+    from cryptography import x509
+
+    return format(x509.load_der_x509_certificate(certificate).serial_number, "x")
+
+
 def broker_key() -> EllipticCurvePrivateKey:
     """Make the broker's key."""
     return _new_key()
