@@ -194,8 +194,10 @@ class _Composer:
 
     def _noticed(self, notice: Told) -> Scene | None:
         kind, age = notice["kind"], notice["seconds"]
-        if kind == "needs" and notice["left"] > 0:
-            return self._needs(notice)
+        waiting = [each for each in self._notices if each["kind"] == "needs" and each["left"] > 0]
+        # A card that does not count leaves the question open, and says until when.
+        if kind == "needs" or (kind == "denied" and notice["left"] > 0):
+            return self._needs(waiting[-1], notice) if waiting else None
         if kind == "denied" and age <= REFUSED_SECONDS:
             mark = f"refused {notice['code']}"
             return self._shut(Face.REFUSED, tuple(self._refusal(notice)), self._purposes(), mark=mark)
@@ -213,19 +215,17 @@ class _Composer:
         lines += [t("To open again, swipe the card."), *self._chosen()]
         return self._shut(Face.RELOCKED, tuple(lines), self._purposes(), mark=f"relocked {ended['lease']}")
 
-    def _needs(self, notice: Told) -> Scene:
+    def _needs(self, question: Told, notice: Told) -> Scene:
         """Ask what the controller asks; what was answered since then waits for its answer."""
-        answered = self._request and self._request["seconds"] <= notice["seconds"] and not self._is_lost()
-        left = t("Time to answer: {seconds} s", seconds=notice["left"])
-        if notice["code"] == "purpose":
-            if answered:
-                return self._shut(Face.WAITING, (*self._chosen(), t("The controller decides.")), mark="waiting")
-            lines = (t("The card is accepted. What is it for? Press the number."), left, *self._lost())
-            return self._shut(Face.PURPOSE, lines, self._purposes(notice["purposes"]), mark="purpose")
-        second = Key("s", self._say(t("the next swipe is the second person's")), {"do": "request", "second_card": True})
-        lines = (*self._refusal(notice), left, *self._lost())
-        announced = answered and self._request["second_card"]
-        return self._shut(Face.SECOND, lines, () if announced else (second,), mark="second")
+        wrong = tuple(self._refusal(notice)) if notice["kind"] == "denied" else ()
+        left = t("Time to answer: {seconds} s", seconds=question["left"])
+        if question["code"] != "purpose":
+            return self._shut(Face.SECOND, (*(wrong or self._refusal(question)), left), mark=f"second {notice['code']}")
+        if self._request and self._request["seconds"] <= question["seconds"] and not self._is_lost() and not wrong:
+            return self._shut(Face.WAITING, (*self._chosen(), t("The controller decides.")), mark="waiting")
+        lines = (*wrong, t("The card is accepted. What is it for? Press the number."), left, *self._lost())
+        mark = f"purpose {notice['code']}"
+        return self._shut(Face.PURPOSE, lines, self._purposes(question["purposes"]), mark=mark)
 
     def _refusal(self, notice: Told) -> Iterator[Text | str]:
         yield _sentence(self._said(notice["reason"]))
@@ -249,13 +249,9 @@ class _Composer:
         if request["state"] == "lost":
             yield from self._lost()
             return
-        # What came after the choice has used it up.
-        if self._notices and self._notices[-1]["kind"] != "needs" and self._newer(self._notices[-1]):
+        if any(each["kind"] in _SETTLED and each["seconds"] < request["seconds"] for each in self._notices):
             return
         yield t("Purpose chosen: {purpose}", purpose=_purpose(request["purpose"]))
-
-    def _newer(self, notice: Told) -> bool:
-        return bool(notice["seconds"] < self._request["seconds"])
 
     def _is_lost(self) -> bool:
         return bool(self._request) and self._request["state"] == "lost"
@@ -311,6 +307,8 @@ class _Composer:
         return str(both[self._language])
 
 
+#: The notices after which the controller has forgotten what was chosen before.
+_SETTLED = frozenset({"grant", "relock"})
 _AWAY = (
     t("The connection to the controller is down: a swiped card opens nothing now."),
     t("It connects by itself when the network is back. Look at the network cable, then ask the administrator."),

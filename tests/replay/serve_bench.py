@@ -17,7 +17,7 @@ from controller.broker.files import authority, row_of
 from controller.cards.authority import Door, import_bytes
 from controller.cards.pseudonyms import card_key
 from controller.context import open_context
-from controller.control import ask, runs
+from controller.control import ask
 from controller.ledger.entry import Entry
 from controller.ledger.query import entries
 from controller.secrets.signing import grant_key
@@ -25,6 +25,7 @@ from controller.store.cards import NewList, authority_version, known, put_list
 from controller.store.certificates import put_certificate
 from controller.store.open import open_store
 from drivers.cards.native import NativeSwipe
+from policies.errors import EquipmentError
 from policies.keys import SigningKey
 from policies.messages.identities import Identity, Role
 from tests.replay.agent_process import Place
@@ -138,7 +139,14 @@ class Site:
         command = [sys.executable, "-m", "tests.replay.serve_process", str(self.folder)]
         with (self.folder.parent / "serve.log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        self.until(lambda: runs(self.folder), 30)
+        self.until(self.at_work, 30)
+
+    def at_work(self) -> bool:
+        """Tell whether the controller answers, and is on the broker."""
+        try:
+            return bool(self.ask(do="terminals")["broker"])
+        except EquipmentError:
+            return False
 
     def stop(self, *, kill: bool = False) -> int:
         """End the controller; gives its exit code."""

@@ -115,7 +115,7 @@ def test_killed_and_started_again_nothing_is_lost_or_doubled(site: Site, agent: 
     agent.tree.plug("1-3", "0781", "9999", [(0, "08", "06", "50")], devnum=9)
     time.sleep(1.5)
     site.start()
-    site.wait_for("terminal.usb.blocked", seconds=40)
+    site.wait_for("terminal.usb.blocked", 3, seconds=40)
     told = [each.data["event"]["seq"] for each in site.entries() if "event" in each.data]
     assert told == list(range(1, len(told) + 1))
     reader.close()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from agent.display.page import Piece, cut, lay_out
 from agent.display.scene import WORDS, Face, Scene, compose, gone
-from policies.cards.reasons import CODES, NEXT
+from policies.cards.reasons import NEXT, SENTENCES
 from policies.texts import LANGUAGES, render
 from policies.texts.wrap import columns
 
@@ -32,7 +32,7 @@ def lease(seconds: int = 200, **changes: Any) -> dict[str, Any]:
 
 def notice(kind: str, code: str, seconds: int = 1, **changes: Any) -> dict[str, Any]:
     both = {name: {each: render(table[code], each) for each in LANGUAGES} for name, table in
-            (("reason", CODES), ("next", NEXT))}  # fmt: skip
+            (("reason", SENTENCES), ("next", NEXT))}  # fmt: skip
     return {"kind": kind, "code": code, "seconds": seconds, "left": 0, "purposes": [], "lease": "", **both, **changes}
 
 
@@ -58,6 +58,10 @@ STATES = {
     "purpose, answered": (told(notices=[QUESTION], request=asked()), Face.WAITING),
     "purpose, answered before it was asked": (told(notices=[QUESTION], request=asked(9)), Face.PURPOSE),
     "purpose, the answer was lost": (told(notices=[QUESTION], request=asked(state="lost")), Face.PURPOSE),
+    "purpose, another card swiped": (told(notices=[QUESTION, notice("denied", "terminal_taken", left=40)]),
+                                     Face.PURPOSE),
+    "second, a card that does not count": (told(notices=[notice("needs", "second_person", 5, left=30),
+                                                         notice("denied", "second_same", left=30)]), Face.SECOND),
     "second": (told(notices=[notice("needs", "second_person", left=30)]), Face.SECOND),
     "granted, not open yet": (told(notices=[notice("grant", "granted")]), Face.WAITING),
     "granted, and it never came": (told(notices=[notice("grant", "granted", 11)]), Face.SHUT),
@@ -97,11 +101,11 @@ def test_every_state_is_reached_and_has_its_own_word_in_chinese() -> None:
 
 
 class TestSentences:
-    @pytest.mark.parametrize("code", CODES)
+    @pytest.mark.parametrize("code", SENTENCES)
     def test_a_refusal_says_why_and_whom_to_ask(self, code: str) -> None:
         scene = compose(told(notices=[notice("denied", code)]), "zh")
         assert scene.face is Face.REFUSED
-        assert render(CODES[code], "zh") in scene.lines[0]
+        assert render(SENTENCES[code], "zh") in scene.lines[0]
         assert render(NEXT[code], "zh") in scene.lines[1]
         assert all(each.endswith("。") for each in scene.lines)
 
@@ -158,8 +162,10 @@ class TestKeys:
     def test_a_choice_before_the_swipe_is_shown_until_something_used_it_up(self) -> None:
         assert "已选用途：案件视频调取" in compose(told(request=asked(5)), "zh").lines
         assert "已选用途：案件视频调取" not in compose(told(request=asked(61)), "zh").lines
-        used = told(request=asked(50), notices=[notice("denied", "revoked", 40)])
+        used = told(request=asked(50), notices=[notice("grant", "granted", 40)])
         assert "已选用途：案件视频调取" not in compose(used, "zh").lines
+        held = told(request=asked(50), notices=[notice("denied", "revoked", 40)])
+        assert "已选用途：案件视频调取" in compose(held, "zh").lines
 
     def test_a_lost_choice_is_told(self) -> None:
         assert "选择未送达控制器，请重新按键。" in compose(told(request=asked(state="lost")), "zh").lines
@@ -172,12 +178,10 @@ class TestKeys:
     def test_a_terminal_without_a_broker_offers_no_purpose(self) -> None:
         assert compose(told(broker="none"), "zh").keys == ()
 
-    def test_the_second_person_is_announced_once(self) -> None:
-        question = notice("needs", "second_person", 3, left=30)
-        assert [key.letter for key in compose(told(notices=[question]), "zh").keys] == ["s"]
-        announced = told(notices=[question], request=asked(1, second_card=True))
-        assert compose(announced, "zh").keys == ()
-        assert compose(announced, "zh").face is Face.SECOND
+    def test_a_second_card_that_does_not_count_says_why_and_the_question_stays(self) -> None:
+        scene = compose(STATES["second, a card that does not count"][0], "en")
+        assert scene.lines[:2] == ("Both cards belong to the same person.", "Have another person swipe.")
+        assert scene.keys == ()
 
 
 def test_the_mark_changes_with_what_happens_and_not_with_the_time() -> None:
