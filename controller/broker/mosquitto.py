@@ -68,8 +68,10 @@ def configuration(listener: Listener, folder: Path, account: str = "") -> str:
         # Without it small messages wait 40 ms now and then for Nagle's algorithm.
         "set_tcp_nodelay true",
         "max_packet_size 65536",
-        "max_queued_messages 1000",
-        "max_inflight_messages 100",
+        # What comes faster than the controller commits waits here: a queue that is full drops what is new.
+        "max_queued_messages 100000",
+        "max_queued_bytes 134217728",
+        "max_inflight_messages 1000",
         "max_keepalive 60",
         "log_dest stderr",
         "log_type error",
