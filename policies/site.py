@@ -117,7 +117,10 @@ class Switch:
 
     def uplink(self, port: str) -> Uplink | None:
         """Give the declared uplink at `port`, if it is one."""
-        return next((uplink for uplink in self.uplinks if uplink.port == port), None)
+        for uplink in self.uplinks:
+            if uplink.port == port:
+                return uplink
+        return None
 
 
 class BrokerMode(StrEnum):
