@@ -25,6 +25,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "check": ("controller.cli.network", "check", h("Read the switches and give the verdict.")),
     "port": ("controller.cli.port", "port", h("Block, release and show switch ports.")),
     "terminal": ("controller.cli.terminal", "terminal", h("Show the terminals; give rescue codes.")),
+    "card": ("controller.cli.card", "card", h("Import, revoke and forget cards.")),
     "find": ("controller.cli.find", "find", h("Find a MAC, IP, place, serial or name.")),
     "explain": ("controller.cli.find", "explain", h("Say why a port or device is as it is.")),
     "audit": ("controller.cli.audit", "audit", h("Read and verify the ledger.")),
