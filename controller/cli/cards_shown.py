@@ -14,7 +14,7 @@ from controller.store.cards import Listing, Revocation
 from policies.cards.profile import zone_of
 from policies.cards.rights import Card, HolderStatus, Right
 from policies.codec import stamp
-from policies.grants import EVERY, Purpose
+from policies.grants import EVERY, PURPOSES, Purpose
 from policies.messages.notice import masked
 from policies.texts import Text, t
 
@@ -26,11 +26,6 @@ STATUSES: Mapping[HolderStatus, Text] = {
     HolderStatus.ACTIVE: t("in force"),
     HolderStatus.SUSPENDED: t("suspended"),
     HolderStatus.REVOKED: t("revoked"),
-}
-_PURPOSES: Mapping[Purpose, Text] = {
-    Purpose.CASE: t("video for a case"),
-    Purpose.MAINTENANCE: t("maintenance"),
-    Purpose.OTHER: t("another purpose"),
 }
 #: What the verb says of a look, and its exit code.
 LOOKS: Mapping[SourceState, tuple[Text, int]] = {
@@ -125,7 +120,7 @@ def rights_words(rights: Iterable[Right]) -> Text | str:
 
 def _right_words(right: Right) -> Text:
     where: Text | str = t("every terminal") if EVERY in right.terminals else ", ".join(right.terminals)
-    purposes = [_PURPOSES[each] for each in right.purposes]
+    purposes = [PURPOSES[each] for each in right.purposes]
     what: Text | str = t("every purpose") if len(purposes) == len(Purpose) else purposes[0] if purposes else "-"
     if 1 < len(purposes) < len(Purpose):
         what = t("{one}, {other}", one=purposes[0], other=purposes[1])
