@@ -46,8 +46,8 @@ def verbs(spot: Spot) -> list[click.Command]:
         return _told(spot, enrol_online(spot.folder, data, bundle), as_json=as_json)
 
     about = t(
-        "Make this machine a terminal of the site, with the file BUNDLE that 'portseal terminal enroll' has made (root)."
-        " Its keys are made here and stay here. Over the network, or by files: --request, then --answer."
+        "Make this machine a terminal of the site, with the file BUNDLE that 'portseal terminal enroll' has made, as"
+        " root. Its keys are made here and stay here. Over the network, or by files: --request, then --answer."
     )
     params: list[click.Parameter] = [
         click.Argument(["bundle"], required=False),

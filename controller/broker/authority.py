@@ -99,11 +99,11 @@ class Authority:
         return self._issue(public, str(identity), now, days, (), server=False)
 
     def issue_own(
-        self, identity: Identity, now: datetime, key: EllipticCurvePrivateKey | None = None
+        self, identity: Identity, now: datetime, key: EllipticCurvePrivateKey | None = None, days: int = PROCESS_DAYS
     ) -> tuple[bytes, Issued]:
         """Make a key (unless given), as PEM, and its certificate, for a process of the controller's own machine."""
         key = key or _new_key()
-        issued = self._issue(key.public_key(), str(identity), now, PROCESS_DAYS, (), server=False)
+        issued = self._issue(key.public_key(), str(identity), now, days, (), server=False)
         return private_pem(key), issued
 
     def issue_broker(self, key: EllipticCurvePrivateKey, names: Iterable[str], now: datetime) -> Issued:

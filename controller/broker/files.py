@@ -68,6 +68,16 @@ def authority(context: Context) -> Authority:
     return Authority(key, read_public(certificate_file), str(key_file))
 
 
+def authority_file(site: Site) -> Path:
+    """Give the file of the authority's certificate."""
+    return _files(site.folder, AUTHORITY)[1]
+
+
+def broker_file(site: Site) -> Path:
+    """Give the file of the broker's certificate."""
+    return _files(site.folder, BROKER)[1]
+
+
 def broker_pair(context: Context) -> Pair:
     """Give the broker's key and certificate, for the names in site.toml; the HTTPS door shows the same."""
     vouching, now = authority(context), context.clock()

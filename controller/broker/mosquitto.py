@@ -25,7 +25,8 @@ _READY, _GONE = 10.0, 5.0
 _CONFIG = "mosquitto.conf"
 #: The account that the Debian package makes; a broker that root starts becomes it.
 _ACCOUNT = "mosquitto"
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#: Where it may be: the Debian package puts it where only root looks.
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ class Mosquitto:
 
         Raises ConfigError when mosquitto is not installed, DeviceTimeout when it does not listen in time.
         """
-        program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:{_PATH}")
+        program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:{PATH}")
         if program is None:
             raise ConfigError(
                 t("the broker needs mosquitto, which is not installed"), next_step=t("apt-get install mosquitto")
@@ -134,10 +135,25 @@ class Mosquitto:
             beside.replace(self.folder / name)
         self._give(self.folder)
 
-    def reload(self) -> None:
-        """Let it read ACL and certificates again, with all connections kept."""
-        if self._process is not None and self.running:
-            self._process.send_signal(signal.SIGHUP)
+    def reload(self) -> bool:
+        """Let it read ACL, certificates and revocations again, all connections kept; tells whether it says it has.
+
+        When this returns True, whoever connects from now on is judged by the new files.
+        """
+        if self._process is None or not self.running:
+            return False
+        with self._log.open("ab") as log:
+            begin = log.seek(0, os.SEEK_END)
+        self._process.send_signal(signal.SIGHUP)
+        ends = time.monotonic() + _READY
+        while time.monotonic() < ends:
+            if self._process.poll() is not None:
+                return False
+            # It reads them in one go with saying so, before it looks at a connection again.
+            if b"Reloading config" in self._said(begin):
+                return True
+            time.sleep(0.01)
+        return False
 
     def stop(self) -> None:
         """End it; connections break, and last wills are sent."""

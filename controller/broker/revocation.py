@@ -1,7 +1,7 @@
 """Taking a process's right to come to the broker away: a lost terminal, a reader that was stolen.
 
-The store is all that is written here. A running controller sees it at its next look (:class:`ManagedBroker`) and starts
-the broker again, which ends the live connection; one that is not running starts with it.
+The store is all that is written here. A running controller sees it at its next look (:class:`ManagedBroker`), tells the
+broker and ends the live connection; one that does not run starts with it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The broker of a site: who may come to it now, its files, the way to it, and a managed one that follows the store.
 
 `portseal serve` calls :meth:`ManagedBroker.look` regularly, so that what another process (the command line, the door)
-has written about identities takes effect: a new identity by a reload, a revocation by a restart. A restart it must be:
-Mosquitto 2.0 reads the list of revoked certificates only at its start, and ends no connection at a reload.
+has written about identities takes effect. A reload is enough, and breaks no connection; so after a revocation the live
+connection of that one process is ended too (controller/broker/eviction.py).
 """
 
 from __future__ import annotations
@@ -12,16 +12,18 @@ import os
 import ssl
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
 from controller.broker.authority import serial_of
+from controller.broker.eviction import evict
 from controller.broker.files import Pair, authority, broker_pair, own_pair, read_public
 from controller.broker.mosquitto import Files, Listener, Mosquitto
 from controller.context import Context
 from controller.secrets.files import read_private
-from controller.store.certificates import certificates
-from policies.errors import ConfigError, InputError
+from controller.store.certificates import certificate, certificates
+from policies.errors import ConfigError, InputError, PortsealError
 from policies.messages.identities import Identity, Role, acl, parse_identity
 from policies.site import BrokerMode, Site
 from policies.texts import t
@@ -159,25 +161,34 @@ class ManagedBroker:
     def look(self) -> Look:
         """Let it know what has changed since the last look, and start it again when it has died.
 
-        Revoked certificates and a new certificate of its own cost a restart: every connection breaks and comes back,
-        but for those that may not.
+        It is also started again, and every connection breaks and comes back, when it does not do as it is told.
         """
         before, now = self._standing, standing(self._context)
         if before == now and self.process.running:
             return Look.KEPT
         files = broker_files(self._context, now)
-        restart = before is None or not self.process.running
-        if before is not None and (before.revoked, before.own) != (now.revoked, now.own):
-            restart = True
-        if restart:
-            _log.info("the broker starts again: its certificates or the revoked ones have changed, or it had died")
-            self.process.stop()
-            self.process.start(files)
-        else:
-            self.process.write(files)
-            self.process.reload()
+        if before is not None and self.process.running and self._told(files, now.revoked - before.revoked):
+            self._standing = now
+            return Look.RELOADED
+        _log.warning("the broker is started again: it has died, or does not do as it is told")
+        self.process.stop()
+        self.process.start(files)
         self._standing = now
-        return Look.RESTARTED if restart else Look.RELOADED
+        return Look.RESTARTED
+
+    def _told(self, files: Files, revoked: frozenset[str]) -> bool:
+        """Let it read its files again, and end what revoked certificates have open; tells whether it has done so."""
+        self.process.write(files)
+        if not self.process.reload():
+            return False
+        found = [each for each in map(partial(certificate, self._context.store), revoked) if each is not None]
+        try:
+            for name in sorted({each.identity for each in found}):
+                evict(self._context, parse_identity(name), *broker_address(self._context.site))
+        except (OSError, PortsealError) as error:
+            _log.warning("a revoked connection could not be ended alone: %s", error)
+            return False
+        return True
 
     def stop(self) -> None:
         """End it."""

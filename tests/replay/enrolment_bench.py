@@ -14,11 +14,11 @@ import pytest
 
 from agent.cli.main import run as agent_run
 from agent.config import Config, load_config
-from controller.broker.enrolment import enrol, open_enrolment, renew
-from controller.broker.files import broker_pair
+from controller.broker.enrolment import open_enrolment
 from controller.broker.site import ManagedBroker
 from controller.context import Context
-from controller.web.door import Callbacks, Door, Place, Posted
+from controller.web.door import Posted
+from controller.web.site import site_door
 from policies.messages.bundle import Bundle, write_bundle
 from tests.replay.broker_bench import Client, free_port
 from tests.unit.broker_site import SITE, opened
@@ -76,15 +76,7 @@ class Site:
         self.context, self.folder = context, folder
         self.posted: list[Posted] = []
         self.status = 204
-        pair = broker_pair(context)
-        site = context.site
-        place = Place(site.web.listen, site.web.port, str(pair.certificate_file), str(pair.key_file),
-                      str(site.folder / "keys/ca.pem"))  # fmt: skip
-        self.door = Door(place, Callbacks(
-            lambda body, peer: enrol(context, body, peer=peer),
-            lambda body, serial, peer: renew(context, body, serial, peer=peer),
-            self._read,
-        ))  # fmt: skip
+        self.door = site_door(context, self._read)
         self.broker = ManagedBroker(context)
 
     def _read(self, posted: Posted) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import socket
+import ssl
 import stat
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,6 +17,7 @@ from agent.enrol import files as agent_files
 from agent.enrol.door import post
 from agent.enrol.renew import renew_if_due
 from agent.link.identity import agent_key
+from agent.usb.bindings import replace_file
 from controller.broker.authority import Authority
 from controller.broker.enrolment import EnrolmentRefused, enrol, issue_identity
 from controller.broker.files import authority
@@ -29,6 +31,7 @@ from policies.keys import SigningKey
 from policies.messages.bundle import At, read_bundle, write_bundle
 from policies.messages.enrolment import make_renewal, make_request
 from policies.messages.identities import Identity, Role
+from policies.texts import t
 from tests.replay.enrolment_bench import Machine, Site, site_on_loopback
 
 TERMINAL = Identity(Role.TERMINAL, "guard-1")
@@ -96,9 +99,10 @@ def test_a_revoked_terminals_connection_ends_and_it_comes_back_only_by_a_new_enr
     done = revoke(site.context, TERMINAL, "stolen")
     assert (len(done.serials), done.bundle) == (1, True)
     assert not live.ended.is_set()
-    assert site.broker.look() is Look.RESTARTED
+    assert site.broker.look() is Look.RELOADED
     assert live.ended.wait(5)
     live.close()
+    assert not controller.ended.is_set()  # everybody else stays
     with pytest.raises(OSError):
         site.client(machine.context()).close()
     ran = machine.enroll("--renew")
@@ -112,16 +116,79 @@ def test_a_revoked_terminals_connection_ends_and_it_comes_back_only_by_a_new_enr
     back = site.client(machine.context())
     try:
         back.subscribe(GRANT)
-        assert controller.ended.wait(5)
-        again = site.client(client_tls(site.context, Identity(Role.CONTROLLER)))
-        again.say(GRANT, b"open")
+        controller.say(GRANT, b"open")
         assert back.hear() == (GRANT, b"open", False)
-        again.close()
     finally:
         controller.close()
         back.close()
     [told] = site.told("certificate.revoke.intent")
     assert told["reason"] == "stolen"
+
+
+def test_a_revoked_terminal_that_comes_back_at_once_is_not_let_in(site: Site, machine: Machine) -> None:
+    """It does not wait a second, as ours would: it tries again and again from the moment its connection ends."""
+    import threading
+
+    assert machine.enroll(site.bundle()).code == 0
+    site.broker.start()
+    context, stop, came = machine.context(), threading.Event(), []
+    live = site.client(context)
+
+    def insist() -> None:
+        live.ended.wait(10)
+        while not stop.is_set():
+            try:
+                came.append(site.client(context))
+            except OSError:
+                continue
+
+    thread = threading.Thread(target=insist)
+    thread.start()
+    revoke(site.context, TERMINAL, "stolen")
+    assert site.broker.look() is Look.RELOADED
+    assert live.ended.wait(5)
+    stop.wait(1)
+    stop.set()
+    thread.join()
+    live.close()
+    assert came == []
+
+
+def test_a_broker_that_died_or_does_not_obey_is_started_again(
+    site: Site, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert machine.enroll(site.bundle()).code == 0
+    site.broker.start()
+    live = site.client(machine.context())
+    revoke(site.context, TERMINAL, "stolen")
+    monkeypatch.setattr(site.broker.process, "reload", lambda: False)
+    assert site.broker.look() is Look.RESTARTED
+    assert live.ended.wait(5)
+    live.close()
+    with pytest.raises(OSError):
+        site.client(machine.context()).close()
+    process = site.broker.process._process
+    assert process is not None
+    process.kill()
+    process.wait()
+    assert site.broker.look() is Look.RESTARTED
+    site.client(client_tls(site.context, Identity(Role.CONTROLLER))).close()
+
+
+def test_the_broker_shows_a_new_certificate_of_its_own_without_a_break(site: Site) -> None:
+    site.broker.start()
+    controller = site.client(client_tls(site.context, Identity(Role.CONTROLLER)))
+    moved = replace(site.context.site.broker, names=("broker.example",))
+    site.broker._context = replace(site.context, site=replace(site.context.site, broker=moved))
+    assert site.broker.look() is Look.RELOADED
+    made = ssl.create_default_context(cadata=authority(site.context).certificate.decode())
+    with (
+        socket.create_connection(("127.0.0.1", site.context.site.broker.port), timeout=10) as link,
+        made.wrap_socket(link, server_hostname="broker.example") as wrapped,
+    ):
+        assert wrapped.version() is not None
+    assert not controller.ended.is_set()
+    controller.close()
 
 
 def test_a_new_enrolment_ends_the_old_certificate_and_the_trust_in_the_old_key(
@@ -350,14 +417,14 @@ def test_a_crash_while_files_are_put_in_place_leaves_the_old_set(
 ) -> None:
     assert machine.enroll(site.bundle()).code == 0
     before, config = machine.contents(), machine.config
-    real = agent_files.replace_file
+    real = replace_file
     bundle = site.bundle()
     for number in range(1, 10):
         calls = iter(range(1, 100))
 
         def failing(path: Path, data: bytes, mode: int = 0o600, at: int = number, calls: Any = calls) -> None:
             if next(calls) == at:
-                raise StorageFailed(agent_files.t("the disk is full"))
+                raise StorageFailed(t("the disk is full"))
             real(path, data, mode)
 
         with monkeypatch.context() as patch:
@@ -407,10 +474,14 @@ def test_the_token_is_in_no_file_of_the_controller_and_in_nothing_that_was_print
             assert token.hex().encode() not in content, path
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_without_root_it_says_so(site: Site, machine: Machine) -> None:
-    machine.etc.chmod(0o500)
-    try:
-        assert machine.enroll(site.bundle()).code == 3
-    finally:
-        machine.etc.chmod(0o700)
+def test_a_folder_that_cannot_be_written_is_one_line(
+    site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine = Machine(tmp_path / "machine", capsys)
+    machine.etc.rmdir()
+    machine.etc.write_text("no folder", "ascii")
+    ran = machine.enroll(site.bundle())
+    assert (ran.code, len(ran.err.splitlines())) == (3, 2), ran  # the bundle's fingerprint, and the fault
+    found = enrolment(site.context.store, "guard-1")
+    assert found is not None
+    assert found.used_at is None
