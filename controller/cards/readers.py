@@ -99,6 +99,18 @@ class Readers:
         """Give the names to which devices may send, sorted."""
         return tuple(sorted(self._webhooks))
 
+    def foreign(self) -> dict[str, tuple[str, ...]]:
+        """Give the filters of the readers that speak another format than ours, by reader: the broker's ACL has them."""
+        return {name: each.reader.topics for name, each in self.sources.items() if each.reader.topics}
+
+    def logins(self) -> dict[str, tuple[str, ...]]:
+        """Give the filters that each login may write: of all readers of its source."""
+        found: dict[str, set[str]] = {}
+        for each in self.sources.values():
+            if each.reader.login:
+                found.setdefault(each.reader.login, set()).update(each.reader.topics)
+        return {login: tuple(sorted(listed)) for login, listed in sorted(found.items())}
+
     def swipes(self, topic: str, payload: bytes, retained: bool) -> tuple[Swipe, ...]:
         """Read one message of the broker; empty when it is none of a card. Raises UnreadableSwipe.
 

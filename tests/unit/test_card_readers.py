@@ -17,6 +17,7 @@ from policies.cards.rights import Reader, Trust
 from policies.errors import ConfigError
 from policies.keys import SigningKey
 from policies.load import load_site
+from policies.messages.identities import Identity, Role, acl, login_acl
 from policies.site import Site
 from tests.unit.card_samples import DAHUA_DATA, ESP, HIKVISION, UHPPOTED_EVENT, dahua, raw
 
@@ -120,6 +121,16 @@ class TestTopics:
             LIVE,
         )  # fmt: skip
         assert readers.webhooks() == ("panel", "vto")
+
+    def test_the_broker_is_told_who_may_write_what(self, readers: Readers) -> None:
+        esp = ("esp/+/send", "esp/old")
+        assert readers.foreign() == {"in": (LIVE,), "out": (LIVE,), "boards": esp}
+        assert readers.logins() == {"esp": esp}
+        assert set(readers.passwords) == {"esp"}
+        rules = acl("park", [Identity(Role.CONTROLLER), Identity(Role.READER, "own")], readers.foreign())
+        for each in ("portseal/1/park/reader/+/swipe", LIVE, *esp):
+            assert f"topic read {each}\n" in rules
+        assert login_acl(readers.logins()) == "user esp\ntopic write esp/+/send\ntopic write esp/old\n"
 
     def test_a_site_without_readers_hears_nothing(self, tmp_path: Path) -> None:
         assert Readers.load(site_of(tmp_path, "")).topics() == ()
