@@ -19,7 +19,7 @@ from types import FrameType
 from agent.answers import Answers
 from agent.clock import Clock
 from agent.config import CONFIG_FOLDER, Config, load_config
-from agent.control import SOCKET, Control
+from agent.control import OPERATORS_SOCKET, SOCKET, Control
 from agent.link.broker import Link
 from agent.link.database import storage_errors
 from agent.link.identity import agent_key
@@ -106,10 +106,11 @@ class _Loop:
         self._terminal = terminal
         self._selector = selectors.DefaultSelector()
         self._monitor = Monitor(Pulse(sysfs))
-        self._answers = Answers(terminal)
-        self._control = Control(config.run / SOCKET, self._answers.answer, self._selector)
         place = config.broker
         self._link = None if place is None else Link(place, config.site, config.terminal, terminal.status)
+        self._answers = Answers(terminal, self._link)
+        self._controls = [Control(config.run / SOCKET, self._answers.answer, self._selector)]
+        self._serve_operators(config.operators)
         self._service = service
         self._stopping = ""
         self._heard = False
@@ -143,7 +144,7 @@ class _Loop:
             self._heard = self._monitor.beat()
             self._terminal.tell(self._monitor.events())
             self._terminal.look()
-            self._control.tidy()
+            self._tidy()
             looked = now
             if self._service.watchdog is not None and now - fed >= self._service.watchdog / 2:
                 self._service.alive()
@@ -153,8 +154,23 @@ class _Loop:
         self._report()
         if self._link is not None:
             self._link.close()
-        self._control.close()
+        for control in self._controls:
+            control.close()
         self._monitor.close()
+
+    def _serve_operators(self, folder: Path) -> None:
+        """Open the operators' socket where its folder is; without it root's goes on working."""
+        try:
+            self._controls.append(
+                Control(folder / OPERATORS_SOCKET, self._answers.operator, self._selector, operators=True)
+            )
+        except OSError as error:
+            _log.warning("no socket for operators in %s: %s", folder, error.strerror or error)
+
+    def _tidy(self) -> None:
+        for control in self._controls:
+            control.tidy()
+        self._answers.forget()
 
     def _obey(self) -> None:
         assert self._link is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 from policies.cards.number import CardRule
@@ -119,12 +120,66 @@ class Switch:
         return next((uplink for uplink in self.uplinks if uplink.port == port), None)
 
 
+class BrokerMode(StrEnum):
+    """Whose the broker is: `managed` by Portseal as its own child, or `external`, which the site runs itself."""
+
+    MANAGED = "managed"
+    EXTERNAL = "external"
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """[broker]: how processes reach the MQTT broker.
+
+    host: the name or address by which terminals reach it; "" until terminals are enrolled.
+    names: further names and addresses of the same machine, which its certificate bears.
+    listen, port: where a managed broker listens; an external one is at `host`, `port`.
+    authority, certificate, key: PEM files below the site folder for an external broker: who vouches for it, and by what
+    the controller is known there ("": the controller's own certificate).
+    legacy_listen, legacy_port: where readers without certificates are heard, if one has a login; port 0: nowhere.
+    """
+
+    mode: BrokerMode = BrokerMode.MANAGED
+    host: str = ""
+    names: tuple[str, ...] = ()
+    listen: str = "0.0.0.0"  # noqa: S104 - terminals come from the network; site.toml can name one address
+    port: int = 8883
+    authority: str = ""
+    certificate: str = ""
+    key: str = ""
+    legacy_listen: str = "127.0.0.1"
+    legacy_port: int = 1883
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """[web]: the controller's HTTPS door, for enrolment and for readers that speak HTTP; `host` "": the broker's."""
+
+    host: str = ""
+    listen: str = "0.0.0.0"  # noqa: S104 - as the broker's
+    port: int = 8843
+
+
+@dataclass(frozen=True, slots=True)
+class ListSource:
+    """Where the access-control system's export job writes its list: a file ("": the list is imported by hand).
+
+    `every_s`: how often it is looked at. `oldest_s`: the age of an export beyond which it is a finding.
+    `most_removed_percent`: a list that takes more of the cards away is not imported by itself.
+    """
+
+    file: str = ""
+    every_s: int = 300
+    oldest_s: int = 172_800
+    most_removed_percent: int = 20
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """The whole declaration of a site folder.
 
     `zone` (±hh:mm) is the site's own time, by which profiles and holidays count. `authority` says how the numbers in
-    the access-control system's list are written.
+    the access-control system's list are written, `list_source` where it comes from.
     """
 
     name: str
@@ -139,6 +194,9 @@ class Site:
     profiles: tuple[TimeProfile, ...] = ()
     holidays: tuple[Holiday, ...] = ()
     authority: CardRule = field(default_factory=CardRule)
+    list_source: ListSource = ListSource()
+    broker: Broker = Broker()
+    web: Web = Web()
 
     def switch(self, name: str) -> Switch | None:
         """Give the switch called `name`, if it is declared."""

@@ -43,8 +43,16 @@ class CardKey:
         """Give the index of a holder, by what the list tells people apart with: 64 hex digits."""
         return self._index(b"holder", identity)
 
+    def event(self, identity: str) -> str:
+        """Give what a swipe is remembered by, from what names it: 64 hex digits."""
+        return self._index(b"event", identity)
+
+    def file(self, content: bytes) -> str:
+        """Give the hash by which a list's file is known again: 64 hex digits that say nothing without the key."""
+        return hmac.digest(self._key, b"file\x00" + sha256(content).digest(), "sha256").hex()
+
     def _index(self, kind: bytes, text: str) -> str:
-        return hmac.new(self._key, kind + b"\x00" + text.encode("utf-8"), sha256).hexdigest()
+        return hmac.digest(self._key, kind + b"\x00" + text.encode("utf-8"), "sha256").hex()
 
     def __repr__(self) -> str:
         return "CardKey(•••)"
@@ -89,7 +97,7 @@ def card_key(site_folder: Path) -> CardKey:
 
 def commitment(number: CardNumber, salt: str) -> str:
     """Give the salted commitment to a number; `salt` is hex. Who has both can show that an entry means this card."""
-    return hmac.new(bytes.fromhex(salt), number.reveal().encode("ascii"), sha256).hexdigest()
+    return hmac.digest(bytes.fromhex(salt), number.reveal().encode("ascii"), "sha256").hex()
 
 
 def identify(number: CardNumber, name: str, key: CardKey, known: Known, fresh: Callable[[], str]) -> CardIdentity:
@@ -103,5 +111,10 @@ def identify(number: CardNumber, name: str, key: CardKey, known: Known, fresh: C
 
 
 def pseudonym() -> str:
-    """Give a new random pseudonym: 128 bits, in the letters that grants and topics take."""
-    return secrets.token_urlsafe(16)
+    """Give a new random pseudonym: 128 bits, in the letters that grants and topics take.
+
+    None begins with a hyphen: on a command line it would be taken for an option.
+    """
+    while (made := secrets.token_urlsafe(16)).startswith("-"):
+        pass
+    return made

@@ -85,7 +85,7 @@ class Readers:
                 by_webhook.setdefault(source.reader.webhook_name, []).append(source)
         return cls(
             sources=known,
-            passwords=_passwords(site, environment),
+            passwords=passwords(site, environment),
             _exact={each: tuple(found) for each, found in by_filter.items() if not filters.is_wild(each)},
             _wild=tuple((each, tuple(found)) for each, found in by_filter.items() if filters.is_wild(each)),
             _webhooks={name: tuple(found) for name, found in by_webhook.items()},
@@ -98,18 +98,6 @@ class Readers:
     def webhooks(self) -> tuple[str, ...]:
         """Give the names to which devices may send, sorted."""
         return tuple(sorted(self._webhooks))
-
-    def foreign(self) -> dict[str, tuple[str, ...]]:
-        """Give the filters of the readers that speak another format than ours, by reader: the broker's ACL has them."""
-        return {name: each.reader.topics for name, each in self.sources.items() if each.reader.topics}
-
-    def logins(self) -> dict[str, tuple[str, ...]]:
-        """Give the filters that each login may write: of all readers of its source."""
-        found: dict[str, set[str]] = {}
-        for each in self.sources.values():
-            if each.reader.login:
-                found.setdefault(each.reader.login, set()).update(each.reader.topics)
-        return {login: tuple(sorted(listed)) for login, listed in sorted(found.items())}
 
     def swipes(self, topic: str, payload: bytes, retained: bool) -> tuple[Swipe, ...]:
         """Read one message of the broker; empty when it is none of a card. Raises UnreadableSwipe.
@@ -181,7 +169,8 @@ def _config(site: Site, reader: Reader, environment: Mapping[str, str] | None) -
     )
 
 
-def _passwords(site: Site, environment: Mapping[str, str] | None) -> dict[str, Secret]:
+def passwords(site: Site, environment: Mapping[str, str] | None = None) -> dict[str, Secret]:
+    """Give the password of each login of the site's readers; raises ConfigError at the key to correct."""
     found: dict[str, Secret] = {}
     for reader in site.readers:
         if reader.password is None or reader.login in found:

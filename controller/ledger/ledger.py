@@ -35,9 +35,15 @@ class SignedCheckpoint:
 
 @dataclass(slots=True)
 class Act:
-    """An act under way; call :meth:`done` (or :meth:`fail`) before leaving the `with` block."""
+    """An act under way; call :meth:`done` (or :meth:`fail`) before leaving the `with` block.
+
+    An act that is nothing but a change of the database ends with :meth:`Ledger.settle` instead.
+    """
 
     intent: int
+    kind: str
+    subject: str
+    actor: str
     _outcome: str = "failed"
     _data: dict[str, object] = field(default_factory=lambda: {"reason": "left without an outcome"})
 
@@ -112,15 +118,27 @@ class Ledger:
         with self.store.transaction() as connection:
             intent = self._write([draft])[0].seq
             connection.execute("INSERT INTO open_act (intent, process) VALUES (?, ?)", (intent, str(Process.current())))
-        act = Act(intent)
+        act = Act(intent, kind, subject, actor)
         try:
             yield act
         except BaseException as error:
             act._interrupted_by(error)
             with self._reported(subject):
-                self._close(act, kind, subject, actor)
+                self._close(act)
             raise
-        self._close(act, kind, subject, actor)
+        self._close(act)
+
+    def settle(self, act: Act, data: Mapping[str, object] | None = None) -> None:
+        """Record KIND.done in the transaction that is open: what was done and its entry are on disk, or neither is.
+
+        When the transaction is undone after all, leaving the `with` block records the failure.
+        """
+        if not self._nested():
+            raise RuntimeError("an act is settled inside the transaction that does it")
+        draft = Draft.make(f"{act.kind}.done", act.subject, {**(data or {}), "intent": act.intent}, act.actor)
+        with self.store.transaction() as connection:
+            self._write([draft])
+            connection.execute("DELETE FROM open_act WHERE intent = ?", (act.intent,))
 
     def close_orphans(self) -> list[Entry]:
         """Record KIND.failed, reason interrupted, for acts whose process is gone; at every start."""
@@ -192,14 +210,18 @@ class Ledger:
             frontier.append(row["leaf"])
         return frontier, last
 
-    def _close(self, act: Act, kind: str, subject: str, actor: str) -> None:
-        data = {**act._data, "intent": act.intent}
+    def _close(self, act: Act) -> None:
+        if self.store.row("SELECT 1 FROM open_act WHERE intent = ?", (act.intent,)) is None:
+            self._checkpoint_if_signing(keep=False)  # settled
+            return
         try:
-            draft = Draft.make(f"{kind}.{act._outcome}", subject, data, actor)
+            draft = Draft.make(
+                f"{act.kind}.{act._outcome}", act.subject, {**act._data, "intent": act.intent}, act.actor
+            )
         except (PortsealError, TypeError, ValueError) as error:
             # What came of the act cannot be recorded: that is a failure of the act, and must not leave it open.
             reason = {"intent": act.intent, "error": type(error).__name__, "reason": _reason(error)}
-            self._finish(Draft.make(f"{kind}.failed", subject, reason, actor), act.intent)
+            self._finish(Draft.make(f"{act.kind}.failed", act.subject, reason, act.actor), act.intent)
             raise
         self._finish(draft, act.intent)
 

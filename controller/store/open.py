@@ -105,6 +105,19 @@ class Store:
         with self.transaction() as connection:
             return connection.execute(sql, values).rowcount
 
+    def empty_log(self) -> bool:
+        """Write the log ahead into the database and empty it: what was erased is left in no file then.
+
+        False when a long reading by others held it up for a second; the log is emptied later then.
+        """
+        with storage_errors(self.path):
+            connection = _connect(self.path, read_only=False)
+            try:
+                connection.execute("PRAGMA busy_timeout=1000")
+                return bool(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0)
+            finally:
+                connection.close()
+
     @contextlib.contextmanager
     def reader(self) -> Iterator[sqlite3.Connection]:
         """Read through a connection of one's own, all statements on one consistent snapshot; for long streams."""
@@ -159,6 +172,8 @@ def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
         if not read_only:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
+            # What is erased is overwritten: not every SQLite is built so that it does this by itself.
+            connection.execute("PRAGMA secure_delete=ON")
     except BaseException:
         connection.close()
         raise

@@ -93,25 +93,45 @@ _TERMINALS = (
 _CARDS = (
     """CREATE TABLE card_list (
         version INTEGER PRIMARY KEY CHECK (version > 0), imported_at TEXT NOT NULL, actor TEXT NOT NULL,
-        source TEXT NOT NULL, sha256 TEXT NOT NULL, content TEXT NOT NULL, cards INTEGER NOT NULL
+        source TEXT NOT NULL CHECK (source IN ('file', 'sync', 'topic')), file_mac TEXT NOT NULL,
+        content TEXT NOT NULL, cards INTEGER NOT NULL
     ) STRICT""",
-    "CREATE TABLE card (card TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    """CREATE TABLE card (
+        card TEXT PRIMARY KEY, bearer TEXT NOT NULL, status TEXT NOT NULL, rights TEXT NOT NULL, limits TEXT NOT NULL,
+        valid_from TEXT, valid_until TEXT
+    ) STRICT, WITHOUT ROWID""",
     # Personal data, which can be erased; everything else knows pseudonyms only.
     """CREATE TABLE card_identity (
         card TEXT PRIMARY KEY, lookup TEXT NOT NULL UNIQUE, commitment TEXT NOT NULL, salt TEXT NOT NULL,
         name TEXT NOT NULL
     ) STRICT, WITHOUT ROWID""",
     "CREATE TABLE card_bearer (lookup TEXT PRIMARY KEY, bearer TEXT NOT NULL) STRICT, WITHOUT ROWID",
-    # Keyed hashes of what names a swipe: a second one is a repetition or a replay.
-    "CREATE TABLE swipe_seen (key TEXT PRIMARY KEY, at TEXT NOT NULL) STRICT, WITHOUT ROWID",
-    "CREATE INDEX swipe_seen_at ON swipe_seen (at)",
+    # Keyed hashes of what names a swipe: a second one is a repetition or a replay. Forgotten after `until`.
+    "CREATE TABLE swipe_seen (key TEXT PRIMARY KEY, until TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    "CREATE INDEX swipe_seen_until ON swipe_seen (until)",
     """CREATE TABLE card_grant (
         jti TEXT PRIMARY KEY, terminal TEXT NOT NULL, cards TEXT NOT NULL, reader TEXT NOT NULL, purpose TEXT NOT NULL,
         ctr INTEGER NOT NULL, signed_at TEXT NOT NULL, expires TEXT NOT NULL, extends TEXT NOT NULL DEFAULT '',
-        token TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('signed', 'open', 'refused', 'ended', 'lapsed')),
-        state_at TEXT NOT NULL, why TEXT NOT NULL DEFAULT '', entry INTEGER NOT NULL
+        state TEXT NOT NULL CHECK (state IN ('signed', 'open', 'refused', 'ended', 'lapsed')),
+        state_at TEXT NOT NULL, why TEXT NOT NULL DEFAULT '', entry INTEGER NOT NULL,
+        ending TEXT NOT NULL DEFAULT ''
     ) STRICT, WITHOUT ROWID""",
     "CREATE INDEX card_grant_live ON card_grant (terminal) WHERE state IN ('signed', 'open')",
+)
+
+_CARDS_HERE = (
+    # The site's own word, which holds against a list that still has the card in force.
+    """CREATE TABLE card_revocation (
+        card TEXT PRIMARY KEY, revoked_at TEXT NOT NULL, actor TEXT NOT NULL, reason TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID""",
+    # Rises with everything that changes what cards open, so that who holds the list in memory sees it at a glance.
+    "CREATE TABLE card_changes (one INTEGER PRIMARY KEY CHECK (one = 1), count INTEGER NOT NULL) STRICT",
+    "INSERT INTO card_changes (one, count) VALUES (1, 0)",
+    # What the last look at the access-control system's own export found.
+    """CREATE TABLE card_source (
+        one INTEGER PRIMARY KEY CHECK (one = 1), looked_at TEXT NOT NULL, state TEXT NOT NULL, file_mac TEXT NOT NULL,
+        version INTEGER NOT NULL, written_at TEXT, since TEXT NOT NULL, problem TEXT
+    ) STRICT""",
 )
 
 _TERMINAL_EVENTS = (
@@ -135,9 +155,12 @@ _BROKER = (
         revoked_at TEXT, why TEXT NOT NULL DEFAULT ''
     ) STRICT, WITHOUT ROWID""",
     "CREATE INDEX certificate_identity ON certificate (identity)",
-    # Of the one-time token only a hash: who reads the database cannot enrol.
+    # Of the one-time token only the public key that is derived from it: who reads the database cannot enrol. What was
+    # asked and answered stays, so that a terminal that did not get the answer can ask the same once more.
     """CREATE TABLE enrolment (
-        terminal TEXT PRIMARY KEY, token_hash TEXT NOT NULL, made_at TEXT NOT NULL, expires TEXT NOT NULL, used_at TEXT
+        terminal TEXT PRIMARY KEY, token_key BLOB NOT NULL CHECK (length(token_key) = 32), made_at TEXT NOT NULL,
+        bundle TEXT NOT NULL, expires TEXT NOT NULL, used_at TEXT, request TEXT NOT NULL DEFAULT '',
+        answer TEXT NOT NULL DEFAULT ''
     ) STRICT, WITHOUT ROWID""",
 )
 
@@ -159,5 +182,5 @@ def terminal_evidence(db: Database) -> None:
 @migrations()
 def cards_and_broker(db: Database) -> None:
     """Add cards, grants, what terminals have told, and who may speak on the broker."""
-    for statement in (*_CARDS, *_TERMINAL_EVENTS, *_BROKER):
+    for statement in (*_CARDS, *_CARDS_HERE, *_TERMINAL_EVENTS, *_BROKER):
         db.execute(statement)

@@ -62,7 +62,7 @@ class CardRules:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Everything that one decision rests on; see :func:`case_of`. `version` and `sha256` name the list."""
+    """Everything that one decision rests on; see :func:`case_of`. `version`, `file_mac` and `content` name the list."""
 
     rules: int
     now: datetime
@@ -73,7 +73,7 @@ class Case:
     policy: CardPolicy
     zone: str
     version: int
-    sha256: str
+    file_mac: str
     content: str
     purpose: Purpose | None = None
     second: Presented | None = None
@@ -119,7 +119,7 @@ def case_of(
         policy=rules.policy,
         zone=rules.zone,
         version=authority.version,
-        sha256=authority.sha256,
+        file_mac=authority.file_mac,
         content=authority.content,
         purpose=asked.purpose,
         second=second,

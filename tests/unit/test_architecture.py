@@ -42,6 +42,7 @@ THIRD_PARTIES: dict[str, frozenset[str]] = {
     "controller/broker/": frozenset({"paho", "cryptography"}),
     "controller/watch/": frozenset({"scapy"}),
     "agent/cli/": frozenset({"click"}),
+    "agent/display/": frozenset({"jeepney"}),
     "agent/link/": frozenset({"paho", "cryptography"}),
     "agent/usb/": frozenset({"pyudev"}),
     "lab/": frozenset({"click", "rich", "asyncssh", "cryptography", "paho", "pysnmp", "pyasn1", "scapy"}),

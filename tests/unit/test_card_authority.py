@@ -137,7 +137,7 @@ def test_every_encoding_and_container_gives_the_same_cards(content: bytes) -> No
     expected, result = imported(ZH).require(), imported(content)
     assert result.require().cards == expected.cards
     assert result.require().content == expected.content
-    assert (result.require().sha256 == expected.sha256) == (content == ZH.encode())
+    assert (result.require().file_mac == expected.file_mac) == (content == ZH.encode())
 
 
 def test_problems_name_the_row_as_a_person_counts_it() -> None:
