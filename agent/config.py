@@ -21,12 +21,23 @@ from policies.values import host, integer, name, strings, text
 #: Where a terminal keeps what its administrator declares.
 CONFIG_FOLDER = Path("/etc/portseal-agent")
 CONFIG_FILE = "agent.toml"
+#: Where the agent keeps events, counters and its key, unless its file says otherwise.
+STATE_FOLDER = "/var/lib/portseal-agent"
 #: The folder of the operators' socket. Who may enter it may see the state, ask for a purpose, and lock.
 OPERATORS_FOLDER = Path("/run/portseal")
 #: The longest lease, in minutes, that a terminal accepts unless its file says less or more.
 LONGEST_LEASE_MINUTES = 30
 #: By how many seconds the terminal's clock and the controller's may differ.
 SKEW_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class DoorPlace:
+    """Where the controller's HTTPS door is, and the file of the authority that vouches for it."""
+
+    host: str
+    port: int
+    authority: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +58,7 @@ class Config:
     rescue_key: Path
     locks: tuple[DeclaredLock, ...] = ()
     broker: BrokerPlace | None = None
+    door: DoorPlace | None = None
     operators: Path = OPERATORS_FOLDER
 
 
@@ -59,7 +71,12 @@ def load_config(folder: Path = CONFIG_FOLDER) -> Config:
             where=str(path),
             next_step=t("enrol it with the bundle that the controller's administrator gives you"),
         )
-    config: Config = read_section(_layout(), read_toml(path), Place(str(path)))
+    return read_config(read_toml(path), path)
+
+
+def read_config(table: object, path: Path) -> Config:
+    """Read what the file at `path` says, or is going to say; raises ConfigError."""
+    config: Config = read_section(_layout(), table, Place(str(path)))
     return config
 
 
@@ -74,7 +91,7 @@ def _layout() -> Section:
             Key("bindings", text, t("the USB bindings"), t("a file"), '"bindings.json"', "bindings.json"),
             Key("rescue_key", text, t("the secret of the rescue codes"), t("a file"), '"rescue.key"', "rescue.key"),
             Key("state", text, t("folder of events and counters"), t("a folder"), '"/var/lib/portseal-agent"',
-                "/var/lib/portseal-agent"),
+                STATE_FOLDER),
             Key("run", text, t("folder that every boot empties"), t("a folder"), '"/run/portseal-agent"',
                 "/run/portseal-agent"),
             Key("operators", text, t("folder of the operators' socket; the agent serves it where the folder is there"),
@@ -110,6 +127,18 @@ def _layout() -> Section:
                 build=_broker,
                 optional=True,
             ),
+            Section(
+                name="door",
+                about=t("The controller's HTTPS door, where the terminal gets new certificates."),
+                keys=(
+                    Key("host", host, t("its name or address"), t("as its certificate says"), '"10.1.0.2"',
+                        required=True),
+                    Key("port", integer(1, 65535), t("its port"), t("1 to 65535"), "8843", 8843),
+                    Key("authority", text, t("the site's authority"), t("a PEM file"), '"ca.pem"', "ca.pem"),
+                ),
+                build=_door,
+                optional=True,
+            ),
         ),
     )  # fmt: skip
 
@@ -118,6 +147,10 @@ def _broker(values: dict[str, Any], place: Place) -> BrokerPlace:
     folder = Path(place.file).parent
     files = (folder / values[name] for name in ("authority", "certificate", "key"))
     return BrokerPlace(values["host"], values["port"], *files)
+
+
+def _door(values: dict[str, Any], place: Place) -> DoorPlace:
+    return DoorPlace(values["host"], values["port"], Path(place.file).parent / values["authority"])
 
 
 def _build(values: dict[str, Any], place: Place) -> Config:
@@ -135,6 +168,7 @@ def _build(values: dict[str, Any], place: Place) -> Config:
         rescue_key=folder / values["rescue_key"],
         locks=values["locks"],
         broker=values["broker"],
+        door=values["door"],
         operators=folder / values["operators"],
     )
 

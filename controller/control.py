@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from policies.errors import EquipmentError, PortsealError, UsageError
+from policies.errors import Busy, EquipmentError, PortsealError, UsageError
 from policies.texts import LANGUAGES, t
 
 #: The socket in the site folder, and bytes and seconds that one request may take.
@@ -32,6 +32,12 @@ class Control:
 
     def __init__(self, folder: Path, answer: Callable[[Asked], Answer]) -> None:
         self._path = folder / SOCKET
+        if runs(folder):
+            raise Busy(
+                t("another controller serves this site"),
+                where=str(self._path),
+                next_step=t("stop that one first"),
+            )
         self._path.unlink(missing_ok=True)
         # The mode is right from the first moment: bind() makes the file with the umask's.
         before = os.umask(0o177)

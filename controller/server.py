@@ -56,12 +56,24 @@ class Server:
         self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._wake, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._stopping = False
+        self._ticked = 0.0
         self._held: list[Message] = []
         self._fault = ""
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker takes and gives messages."""
+        return self._link.up
 
     def stop(self) -> None:
         """Let the loop end; may be called from a signal handler."""
         self._stopping = True
+        with suppress(OSError):
+            os.write(self._waker, b"x")
+
+    def soon(self, chore: str) -> None:
+        """Do a chore as soon as the loop comes to it; from any thread."""
+        self._due[chore] = self._ticked = 0.0
         with suppress(OSError):
             os.write(self._waker, b"x")
 
@@ -103,14 +115,13 @@ class Server:
 
     def run(self) -> None:
         """Serve until stopped."""
-        ticked = 0.0
         while not self._stopping:
-            self._wait(max(0.0, ticked + TICK - time.monotonic()))
+            self._wait(max(0.0, self._ticked + TICK - time.monotonic()))
             self._receive()
             self._work()
             now = time.monotonic()
-            if now - ticked >= TICK:
-                ticked = now
+            if now - self._ticked >= TICK:
+                self._ticked = now
                 self._tick()
             self._link.flush()
         self._link.close()

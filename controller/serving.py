@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from controller.broker.enrolment import enrol, renew
 from controller.broker.events import Events
+from controller.broker.files import authority, broker_pair
 from controller.broker.link import Link, Place
 from controller.broker.presence import Presence
 from controller.broker.say import Say
@@ -19,6 +21,7 @@ from controller.cards.desk import Desk, Parts
 from controller.cards.leases import Leases
 from controller.cards.manual import Manual, ManualGrant
 from controller.cards.people import two_people
+from controller.cards.posting import may_post
 from controller.cards.presenting import Presenting
 from controller.cards.pseudonyms import card_key
 from controller.cards.readers import Readers
@@ -29,6 +32,8 @@ from controller.inbox import Desks, Inbox
 from controller.secrets.signing import grant_key
 from controller.server import CHECKPOINT, LOOK, Chore, Server
 from controller.store.grants import forget_swipes
+from controller.web.door import Callbacks, Door, Posted
+from controller.web.door import Place as DoorPlace
 from policies.cards.number import UnreadableSwipe
 from policies.errors import InputError, NotFound, UsageError
 from policies.grants import Purpose
@@ -57,22 +62,48 @@ class Serving:
     def answer(self, asked: Asked) -> Answer:
         """Do what a verb on this machine asks; runs in a thread of the control socket."""
         verbs: dict[object, Callable[[Asked], Answer]] = {
-            "ping": lambda _: {}, "grant": self._grant, "lease.revoke": self._revoke,
+            "terminals": self._terminals, "grant": self._grant, "lease.revoke": self._revoke,
         }  # fmt: skip
         verb = verbs.get(asked.get("do"))
         if verb is None:
             raise UsageError(t("the controller does not know what is asked"))
         return verb(asked)
 
-    def webhook(self, name: str, content_type: str, body: bytes) -> int:
+    def callbacks(self) -> Callbacks:
+        """Give what the web door calls, in threads of its own."""
+
+        def enrolled(data: bytes, peer: str) -> str:
+            answer = enrol(self.context, data, peer=peer)
+            self.server.soon("identities")  # the broker must know it before it comes
+            return answer
+
+        def renewed(data: bytes, serial: str, peer: str) -> str:
+            return renew(self.context, data, serial, peer=peer)
+
+        return Callbacks(enrolled, renewed, self._posted)
+
+    def _posted(self, posted: Posted) -> int:
         """Take what a reader has sent to the web door; gives the HTTP status."""
+        readers = self.desks.readers
+        if not may_post(readers, posted.reader, posted.authorization):
+            return 401
 
         def work(now: datetime) -> tuple[int, list[Say]]:
             try:
-                swipes = self.desks.readers.webhook(name, content_type, body)
+                swipes = readers.webhook(posted.reader, posted.content_type, posted.body)
             except UnreadableSwipe:
                 return 400, []
             return 200, [said for each in swipes for said in self.desks.desk.swipe(each, now)]
+
+        return self.server.call(work)
+
+    def _terminals(self, _: Asked) -> Answer:
+        """Say which terminals are there now."""
+
+        def work(now: datetime) -> tuple[Answer, list[Say]]:
+            presence = self.desks.presence
+            names = [each.name for each in self.context.site.terminals if each.agent]
+            return {"broker": self.server.connected, "online": {name: presence.online(name, now) for name in names}}, []
 
         return self.server.call(work)
 
@@ -113,12 +144,23 @@ def serving(context: Context) -> Iterator[Serving]:
     with contextlib.ExitStack() as stack:
         broker = ManagedBroker(context) if context.site.broker.mode is BrokerMode.MANAGED else None
         made = _assembled(context, broker)
+        # First: it is also what keeps a second controller from this site.
+        control = Control(context.site.folder, made.answer)
+        stack.callback(control.close)
         if broker is not None:
             broker.start()
             stack.callback(broker.stop)
-        control = Control(context.site.folder, made.answer)
-        stack.callback(control.close)
+        door = Door(_door_place(context), made.callbacks())
+        door.start()
+        stack.callback(door.stop)
         yield made
+
+
+def _door_place(context: Context) -> DoorPlace:
+    authority(context)  # made at the first need
+    pair, web = broker_pair(context), context.site.web
+    vouching = str(context.site.folder / "keys/ca.pem")
+    return DoorPlace(web.listen, web.port, str(pair.certificate_file), str(pair.key_file), vouching)
 
 
 def _assembled(context: Context, broker: ManagedBroker | None) -> Serving:

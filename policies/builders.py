@@ -191,7 +191,8 @@ def site(values: dict[str, Any], place: Place) -> Site:
         readers=tuple(each if each.zone else replace(each, zone=head["zone"]) for each in values["readers"]),
         profiles=values["profiles"],
         holidays=values["holidays"],
-        authority=values["authority"],
+        authority=values["authority"][0],
+        list_source=values["authority"][1],
         broker=values["broker"],
         web=values["web"],
     )

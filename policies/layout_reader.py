@@ -13,6 +13,7 @@ from policies.cards.rights import Holiday, HolidayKind, OnHolidays, Reader, Time
 from policies.errors import ConfigError, InputError
 from policies.layout_source import FORMATS, check_source, source_keys
 from policies.names.shown import shown
+from policies.site import ListSource
 from policies.texts import t
 from policies.toml import Key, Place, Section, a_list
 
@@ -35,9 +36,9 @@ def authority() -> Section:
     """Give the table of [authority]."""
     return Section(
         name="authority",
-        about=t("The access-control system's own list of cards: how it writes their numbers."),
-        keys=tuple(_rule_keys(t("the list's numbers"))),
-        build=card_rule,
+        about=t("The access-control system's own list of cards: how it writes their numbers, and where its export is."),
+        keys=(*_rule_keys(t("the list's numbers")), *_source_keys()),
+        build=card_list,
     )
 
 
@@ -203,6 +204,34 @@ def _rule_keys(whose: object) -> Iterator[Key]:
     )  # fmt: skip
 
 
+def _source_keys() -> Iterator[Key]:
+    yield Key(
+        "source", _path,
+        about=t("The file that the system's export job writes (CSV, XLSX, JSON); a path without / counts from here."),
+        values=t("a path; without it the list is imported by hand"),
+        sample='"/srv/access-control/cards.csv"',
+        security=t("Who can write this file decides which cards open: let only the export job's account write there."),
+    )  # fmt: skip
+    seconds = t("whole seconds from {low} to {high}", low=10, high=86_400)
+    yield Key(
+        "every_s", values.integer(10, 86_400),
+        about=t("How often the file is looked at."), values=seconds, sample="300", default=300,
+        security=t("Until the next look a card that was withdrawn there still opens here."),
+    )  # fmt: skip
+    yield Key(
+        "oldest_s", values.integer(60, 31_536_000),
+        about=t("How old the export may be before it is a finding: its job may have stopped."),
+        values=t("whole seconds from {low} to {high}", low=60, high=31_536_000), sample="172800", default=172_800,
+        security=t("With an old list, cards of people who have left still open."),
+    )  # fmt: skip
+    yield Key(
+        "most_removed_percent", values.integer(0, 100),
+        about=t("A list that takes away more of the cards in force than this is not imported by itself."),
+        values=t("whole percent from {low} to {high}", low=0, high=100), sample="20", default=20,
+        security=t("An export that broke off would lock everybody out; 100 lets it."),
+    )  # fmt: skip
+
+
 def reader(found: dict[str, Any], place: Place) -> Reader:
     """Build [readers.NAME]: only messages that carry a proof can be trusted as the reader's own."""
     check_source(found, place)
@@ -220,6 +249,14 @@ def card_rule(found: dict[str, Any], place: Place) -> CardRule:
         return CardRule(found["length"] or 4, digits, order, found["parity"], found["facility"])
     except ConfigError as error:
         raise place.at(error.where).error(error.what, error.next_step) from None
+
+
+def card_list(found: dict[str, Any], place: Place) -> tuple[CardRule, ListSource]:
+    """Build [authority]: how the list's numbers are written, and where the list comes from."""
+    source = ListSource(
+        found.pop("source") or "", found.pop("every_s"), found.pop("oldest_s"), found.pop("most_removed_percent")
+    )
+    return card_rule(found, place), source
 
 
 def profile(found: dict[str, Any], place: Place) -> TimeProfile:
@@ -255,6 +292,13 @@ def _names(raw: object, place: Place) -> tuple[str, ...]:
     if not names:
         raise place.error(t("the list is empty"), t("name at least one"))
     return tuple(names)
+
+
+def _path(raw: object, place: Place) -> str:
+    path = values.text(raw, place)
+    if not path.strip() or not path.isprintable():
+        raise place.error(t("this is no path of a file"), t("write the path of the file, or remove the key"))
+    return path
 
 
 def _length(raw: object, place: Place) -> CardLength:

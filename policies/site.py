@@ -161,11 +161,25 @@ class Web:
 
 
 @dataclass(frozen=True, slots=True)
+class ListSource:
+    """Where the access-control system's export job writes its list: a file ("": the list is imported by hand).
+
+    `every_s`: how often it is looked at. `oldest_s`: the age of an export beyond which it is a finding.
+    `most_removed_percent`: a list that takes more of the cards away is not imported by itself.
+    """
+
+    file: str = ""
+    every_s: int = 300
+    oldest_s: int = 172_800
+    most_removed_percent: int = 20
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """The whole declaration of a site folder.
 
     `zone` (±hh:mm) is the site's own time, by which profiles and holidays count. `authority` says how the numbers in
-    the access-control system's list are written.
+    the access-control system's list are written, `list_source` where it comes from.
     """
 
     name: str
@@ -180,6 +194,7 @@ class Site:
     profiles: tuple[TimeProfile, ...] = ()
     holidays: tuple[Holiday, ...] = ()
     authority: CardRule = field(default_factory=CardRule)
+    list_source: ListSource = ListSource()
     broker: Broker = Broker()
     web: Web = Web()
 

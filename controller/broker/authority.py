@@ -81,16 +81,18 @@ class Authority:
         """The certificate that everybody trusts, as PEM."""
         return _pem(self._certificate)
 
-    def issue(self, request_pem: bytes, identity: Identity, now: datetime, days: int = PROCESS_DAYS) -> Issued:
-        """Answer a certificate request for `identity`; raises InputError for one that is damaged or weak."""
+    def issue(self, request: bytes, identity: Identity, now: datetime, days: int = PROCESS_DAYS) -> Issued:
+        """Answer a certificate request (PEM or DER) for `identity`; raises InputError for one damaged or weak."""
         from cryptography import x509
+        from cryptography.exceptions import UnsupportedAlgorithm
         from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 
         try:
-            request = x509.load_pem_x509_csr(request_pem)
-            sound = request.is_signature_valid
-            public = request.public_key()
-        except (ValueError, TypeError):
+            load = x509.load_pem_x509_csr if request.startswith(b"-----") else x509.load_der_x509_csr
+            read = load(request)
+            sound = read.is_signature_valid
+            public = read.public_key()
+        except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
             raise _bad_request() from None
         if not sound or not isinstance(public, EllipticCurvePublicKey) or not isinstance(public.curve, SECP256R1):
             raise _bad_request()
@@ -206,6 +208,13 @@ def serial_of(certificate_pem: bytes) -> str:
         return format(x509.load_pem_x509_certificate(certificate_pem).serial_number, "x")
     except ValueError:
         raise InputError(t("this is no certificate")) from None
+
+
+def serial_of_der(certificate: bytes) -> str:
+    """Give the serial number of a certificate that TLS has checked, in hex."""
+    from cryptography import x509
+
+    return format(x509.load_der_x509_certificate(certificate).serial_number, "x")
 
 
 def broker_key() -> EllipticCurvePrivateKey:

@@ -22,7 +22,7 @@ from controller.store.terminals import trusted_key
 from controller.store.told import event_digest, last_event, put_event
 from policies import canonical
 from policies.errors import InputError, SafetyRefusal
-from policies.keys import SigningKey
+from policies.keys import PublicKey, SigningKey
 from policies.messages.ack import Ack, sign
 from policies.messages.event import AgentEvent, BrokenChain, Fault, read_event, verify_chain
 from policies.messages.topics import Kind
@@ -47,6 +47,7 @@ class _Waiting:
 class _Chain:
     """One terminal's chain as far as this process knows; `last` is unknown until the first event."""
 
+    key: PublicKey | None
     last: AgentEvent | None = None
     read: bool = False
     waiting: _Waiting | None = None
@@ -63,14 +64,15 @@ class Events:
 
     def take(self, terminal: str, payload: bytes, now: datetime) -> list[Say]:
         """Write an event down, and give what follows from it; what it is worth to acknowledge: see :meth:`acks`."""
-        chain = self._chain(terminal)
+        key = trusted_key(self._context.store, terminal)
+        chain = self._chain(terminal, key)
         try:
-            event = read_event(payload, trusted_key(self._context.store, terminal))
+            event = read_event(payload, key)
             if event.terminal != terminal:
                 raise BrokenChain(event.seq, Fault.TERMINAL, _ANOTHER, terminal)
         except InputError as error:
             return self._suspect(chain, terminal, getattr(error, "fault", "unreadable"), payload, now)
-        if trusted_key(self._context.store, terminal) is None:
+        if key is None:
             return self._suspect(chain, terminal, "not_enrolled", payload, now)
         known = event_digest(self._context.store, terminal, event.seq)
         if known == event.head.digest:
@@ -94,8 +96,12 @@ class Events:
         self._chains.clear()
         self._acks.clear()
 
-    def _chain(self, terminal: str) -> _Chain:
-        chain = self._chains.setdefault(terminal, _Chain())
+    def _chain(self, terminal: str, key: PublicKey | None) -> _Chain:
+        chain = self._chains.get(terminal)
+        if chain is None or chain.key != key:
+            # An enrolment, perhaps by another process, has made another key the trusted one: its chain begins anew.
+            chain = self._chains[terminal] = _Chain(key)
+            self._acks.pop(terminal, None)
         if not chain.read:
             chain.last, chain.read = last_event(self._context.store, terminal), True
         return chain

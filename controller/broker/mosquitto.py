@@ -22,6 +22,7 @@ from policies.texts import t
 
 #: Seconds until a started broker must take connections, and until a stopped one must be gone.
 _READY, _GONE = 10.0, 5.0
+_CONFIG = "mosquitto.conf"
 #: The account that the Debian package makes; a broker that root starts becomes it.
 _ACCOUNT = "mosquitto"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -103,11 +104,12 @@ class Mosquitto:
             raise ConfigError(
                 t("the broker needs mosquitto, which is not installed"), next_step=t("apt-get install mosquitto")
             )
+        self._end_orphan()
         self.write(files)
         with self._log.open("ab") as log:
             begin = log.seek(0, os.SEEK_END)
             self._process = subprocess.Popen(
-                [program, "-c", str(self.folder / "mosquitto.conf")], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                [program, "-c", str(self.folder / _CONFIG)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         self._await(begin)
 
@@ -117,7 +119,7 @@ class Mosquitto:
         contents: Mapping[str, bytes] = {
             "authority.pem": files.authority, "broker.pem": files.certificate, "broker.key": files.key,
             "revoked.pem": files.revoked, "acl": files.acl.encode(),
-            "mosquitto.conf": configuration(self.listener, self.folder, self._account).encode(),
+            _CONFIG: configuration(self.listener, self.folder, self._account).encode(),
         }  # fmt: skip
         for name, content in contents.items():
             beside = self.folder / f".{name}.new"
@@ -146,6 +148,18 @@ class Mosquitto:
             self._process.kill()
             self._process.wait()
         self._process = None
+
+    def _end_orphan(self) -> None:
+        """End a broker that a killed controller has left: it has our port, and files of before.
+
+        The kernel could end it with its parent (PR_SET_PDEATHSIG), but forgets that when mosquitto changes its account.
+        """
+        wanted = str(self.folder / _CONFIG).encode()
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                words = (process / "cmdline").read_bytes().split(b"\0")
+                if words[0].endswith(b"mosquitto") and wanted in words:
+                    _end(int(process.name))
 
     def _await(self, begin: int) -> None:
         """Wait until it says in its log that it runs: a port that takes connections may be another one's."""
@@ -183,6 +197,19 @@ class Mosquitto:
         if self._account:
             entry = pwd.getpwnam(self._account)
             os.chown(path, entry.pw_uid, entry.pw_gid)
+
+
+def _end(pid: int) -> None:
+    """End a process that is not our child, and wait until it is gone."""
+    ends = time.monotonic() + _GONE
+    os.kill(pid, signal.SIGTERM)
+    while time.monotonic() < ends:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.02)
+    os.kill(pid, signal.SIGKILL)
 
 
 def _exists(account: str) -> bool:

@@ -12,7 +12,7 @@ from itertools import groupby
 from pathlib import Path
 
 from controller.cards.columns import REQUIRED, column_of, find_heading, heading_words, looks_binding
-from controller.cards.listed import Row, read_row
+from controller.cards.listed import Row, Sheet, read_row
 from controller.cards.pseudonyms import CardIdentity, CardKey, Known, identify, pseudonym
 from controller.cards.source import read_file, read_list
 from controller.inventory.cells import Cells, Problem
@@ -168,15 +168,16 @@ def _sheet(build: _Build, part: list[SheetRow], heading: Heading) -> None:
         return  # without its columns every row would be wrong
     if heading.unknown:
         build.notes.append(t("columns that are not imported: {names}", names=", ".join(heading.unknown)))
+    sheet = Sheet(build.door.site, has_status="status" in heading.places)
     for row in part[heading.index + 1 :]:
         cells = Cells(row, heading, build.problems)
         if cells.blank or all(column_of(cells.text(column)) == column for column in heading.places):
             continue
-        _row(build, cells, has_status="status" in heading.places)
+        _row(build, cells, sheet)
 
 
-def _row(build: _Build, cells: Cells, *, has_status: bool) -> None:
-    read = read_row(cells, build.door.site, has_status=has_status)
+def _row(build: _Build, cells: Cells, sheet: Sheet) -> None:
+    read = read_row(cells, sheet)
     if read is None:
         return
     number, row = read

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from controller.cards.columns import class_of, flag_of, is_every, purpose_of, status_of, words_of
 from controller.inventory.cells import Cells
@@ -29,6 +29,7 @@ _DAY = re.compile(
 _EVER = frozenset({"长期", "永久", "不限", "无限期", "forever", "never", "unlimited"})
 _LONGEST_TEXT = 100
 _LONGEST_MINUTES = 480
+_MOST_ONCE = 10_000
 _T = TypeVar("_T")
 
 
@@ -60,19 +61,41 @@ class Row:
         return tuple(column for column, mine, theirs in pairs if mine != theirs)
 
 
-def read_row(cells: Cells, site: Site, *, has_status: bool) -> tuple[CardNumber, Row] | None:
-    """Give the card's number and what the row says of it; None when something is wrong, which was reported.
+class Sheet:
+    """What the rows of one sheet have in common; what many of their cells say is understood once.
 
     `has_status`: the list has the column. One that has none lists cards that are in force; an empty cell is a problem.
     """
+
+    __slots__ = ("_once", "has_status", "site", "terminals")
+
+    def __init__(self, site: Site, *, has_status: bool) -> None:
+        self.site = site
+        self.has_status = has_status
+        self.terminals = {each.name.casefold(): each.name for each in site.terminals}
+        self._once: dict[tuple[str, ...], object] = {}
+
+    def once(self, cells: Cells, columns: tuple[str, ...], read: Callable[[Cells, Sheet], _T | None]) -> _T | None:
+        """Give what `read` makes of these columns' cells; what is wrong is read, and reported, in every row."""
+        key = (*columns, *map(cells.text, columns))
+        found = cast("_T | None", self._once.get(key))
+        if found is None:
+            found = read(cells, self)
+            if found is not None and len(self._once) < _MOST_ONCE:
+                self._once[key] = found
+        return found
+
+
+def read_row(cells: Cells, sheet: Sheet) -> tuple[CardNumber, Row] | None:
+    """Give the card's number and what the row says of it; None when something is wrong, which was reported."""
     if cells.flaws():
         return None
-    number = _number(cells, site)
-    status = _status(cells) if has_status else HolderStatus.ACTIVE
-    right = _right(cells, site)
-    limits = _limits(cells)
-    begins = _moment(cells, "valid_from", site, end=False)
-    ends = _moment(cells, "valid_until", site, end=True)
+    number = _number(cells, sheet.site)
+    status = sheet.once(cells, ("status",), _status) if sheet.has_status else HolderStatus.ACTIVE
+    right = sheet.once(cells, ("terminals", "purposes", "profile"), _right)
+    limits = sheet.once(cells, ("minutes", "devices", "classes", "read_only"), _limits)
+    begins = sheet.once(cells, ("valid_from",), _begin)
+    ends = sheet.once(cells, ("valid_until",), _end)
     name, staff = _person(cells, "name"), _person(cells, "staff")
     if number is None or status is None or right is None or limits is None or begins is None or ends is None:
         return None
@@ -112,18 +135,18 @@ def _person(cells: Cells, column: str) -> str:
     return text
 
 
-def _status(cells: Cells) -> HolderStatus | None:
+def _status(cells: Cells, _: Sheet) -> HolderStatus | None:
     status = status_of(cells.text("status"))
     if status is None:
         cells.problem("status", t("this is no status; write one of: {words}", words=words_of("status")))
     return status
 
 
-def _right(cells: Cells, site: Site) -> Right | None:
-    terminals = _terminals(cells, site)
+def _right(cells: Cells, sheet: Sheet) -> Right | None:
+    terminals = _terminals(cells, sheet.terminals)
     purposes = _each(cells, "purposes", purpose_of, tuple(Purpose))
     profile = cells.given("profile")
-    known = [each.name for each in site.profiles]
+    known = [each.name for each in sheet.site.profiles]
     if profile and profile not in known:
         cells.problem("profile", t("the site has no such time profile; it has: {known}", known=", ".join(known) or "-"))
         return None
@@ -132,8 +155,7 @@ def _right(cells: Cells, site: Site) -> Right | None:
     return Right(terminals, tuple(each for each in Purpose if each in purposes), profile)
 
 
-def _terminals(cells: Cells, site: Site) -> tuple[str, ...] | None:
-    known = {each.name.casefold(): each.name for each in site.terminals}
+def _terminals(cells: Cells, known: Mapping[str, str]) -> tuple[str, ...] | None:
     text = cells.given("terminals")
     if is_every(text):
         return (EVERY,)
@@ -171,7 +193,7 @@ def _each(cells: Cells, column: str, read: Callable[[str], _T | None], every: tu
     return tuple(dict.fromkeys(known))
 
 
-def _limits(cells: Cells) -> Limits | None:
+def _limits(cells: Cells, _: Sheet) -> Limits | None:
     minutes = _whole(cells, "minutes", _LONGEST_MINUTES)
     devices = _whole(cells, "devices", MAX_DEVICES)
     classes: tuple[str, ...] | None = (STORAGE,)
@@ -195,6 +217,14 @@ def _whole(cells: Cells, column: str, most: int) -> int | None:
         return int(text)
     cells.problem(column, t("write a whole number from {low} to {high}", low=1, high=most))
     return None
+
+
+def _begin(cells: Cells, sheet: Sheet) -> _Bound | None:
+    return _moment(cells, "valid_from", sheet.site, end=False)
+
+
+def _end(cells: Cells, sheet: Sheet) -> _Bound | None:
+    return _moment(cells, "valid_until", sheet.site, end=True)
 
 
 def _moment(cells: Cells, column: str, site: Site, *, end: bool) -> _Bound | None:

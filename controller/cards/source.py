@@ -6,12 +6,13 @@ JSON is a list of objects, or an object whose member `cards` is one; their membe
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 from controller.cards.columns import find_heading
+from controller.inventory.columns import HEADING_WITHIN
 from controller.inventory.rows import MAX_BYTES, MAX_ROWS, SheetRow, clean, too_large
 from controller.inventory.sheet import read_bytes
 from policies.errors import InputError
@@ -22,6 +23,8 @@ _MARKS = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be", b"\xef\xbb\xbf": "
 _HINT = "sep="
 _DELIMITERS = (",", "\t", ";")
 _TAB = "\x01"
+#: Lines from the top that tell the delimiter: more than a heading row may be below the top.
+_TOP = 2 * HEADING_WITHIN
 
 
 def read_file(path: Path) -> bytes:
@@ -60,25 +63,43 @@ def _read_text(content: bytes, name: str) -> tuple[SheetRow, ...]:
         return read_bytes(content, name)  # which says what is wrong with it
     if body[:5].lower().startswith(_HINT):
         return read_bytes(content, name)
-    best: tuple[int, tuple[SheetRow, ...]] | None = None
+    delimiter, failure = _delimiter(body, name, lambda text: mark + text.encode(encoding))
+    if delimiter is None:
+        # The top alone cannot be read (a quoted cell goes on below it): the whole list tells.
+        delimiter, failure = _delimiter(body, name, lambda text: mark + text.encode(encoding), whole=True)
+    if delimiter is None:
+        assert failure is not None
+        raise failure
+    rows = read_bytes(mark + _hinted(body, delimiter).encode(encoding), name)
+    # The hint was a line of ours.
+    return tuple([replace(row, number=row.number - 1) for row in rows])
+
+
+def _delimiter(
+    body: str, name: str, encode: Callable[[str], bytes], *, whole: bool = False
+) -> tuple[str | None, InputError | None]:
+    """Find the delimiter with which the top of a list has the most headings; None, and why, when none has two."""
+    top = body if whole else "\n".join(body.split("\n", _TOP)[:_TOP])
+    best, most = None, -1
     failure: InputError | None = None
     for delimiter in _DELIMITERS:
-        # "sep=" and a tab is no hint: the reader strips the line.
-        text = f"{_HINT}{_TAB}\n{body.replace(delimiter, _TAB)}" if delimiter == "\t" else f"{_HINT}{delimiter}\n{body}"
         try:
-            rows = read_bytes(mark + text.encode(encoding), name)
+            rows = read_bytes(encode(_hinted(top, delimiter)), name)
         except InputError as error:
             failure = failure or InputError(error.what, where=name, next_step=error.next_step)
             continue
         heading = find_heading([row.cells for row in rows])
         found = 0 if heading is None else len(heading.places)
-        if best is None or found > best[0]:
-            best = (found, rows)
-    if best is None or (best[0] < 2 and failure is not None):
-        assert failure is not None
-        raise failure
-    # The hint was a line of ours.
-    return tuple(replace(row, number=row.number - 1) for row in best[1])
+        if found > most:
+            best, most = delimiter, found
+    return (None, failure) if failure is not None and most < 2 else (best, failure)
+
+
+def _hinted(body: str, delimiter: str) -> str:
+    # "sep=" and a tab is no hint: the reader strips the line.
+    if delimiter == "\t":
+        return f"{_HINT}{_TAB}\n{body.replace(delimiter, _TAB)}"
+    return f"{_HINT}{delimiter}\n{body}"
 
 
 def _read_json(content: bytes, name: str) -> tuple[SheetRow, ...]:

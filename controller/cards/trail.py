@@ -15,9 +15,6 @@ from policies.errors import InputError, NotFound
 from policies.names.shown import cleaned, shown
 from policies.texts import t
 
-#: Entries of a chain that are looked through behind its beginning, at most: a lease does not last for ever.
-_FAR = 20_000
-
 
 @dataclass(frozen=True, slots=True)
 class Trail:
@@ -77,12 +74,11 @@ def _trail(store: Store, grant: KeptGrant | None, decision: Entry) -> Trail:
 
 
 def _behind(store: Store, grant: KeptGrant, decision: Entry) -> list[Entry]:
-    """Give what came after: the terminal's events and the controller's orders that name the lease."""
+    """Give what came after, up to the lease's end: whatever in the ledger names it."""
     found = []
-    for seen, each in enumerate(entries(store, Filter(subject=grant.terminal, after_seq=decision.seq))):
-        if grant.jti in each.raw.decode("utf-8", "replace"):
-            found.append(each)
-        if seen >= _FAR or (each.kind == "terminal.lease.ended" and found and found[-1] is each):
+    for each in entries(store, Filter(text=grant.jti, after_seq=decision.seq)):
+        found.append(each)
+        if each.kind == "terminal.lease.ended":
             break
     return found
 

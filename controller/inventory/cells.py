@@ -59,8 +59,10 @@ class Cells:
     @property
     def blank(self) -> bool:
         """Whether no column that is imported has anything in this row (a remark at the bottom is no device)."""
+        if any(map(self._at, self._heading.places.values())):
+            return False
         flawed = {position for position, _ in self.row.flaws}
-        return not any(self._at(place) or place in flawed for place in self._heading.places.values())
+        return not any(place in flawed for place in self._heading.places.values())
 
     @property
     def repeats_heading(self) -> bool:

@@ -13,6 +13,7 @@ from policies.texts import t
 
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _DELIMITERS = (",", "\t", ";")
+_MOST_SEEN = 10_000
 
 
 def read_sheet(path: Path) -> tuple[SheetRow, ...]:
@@ -93,11 +94,13 @@ def _split(text: str, delimiter: str, name: str, offset: int) -> tuple[SheetRow,
     rows: list[SheetRow] = []
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     number = offset
+    # Most cells of a long list say what another one says; a bound, for those that do not.
+    seen: dict[str, str] = {}
     try:
         for number, cells in enumerate(reader, offset + 1):
             if number > MAX_ROWS:
                 raise too_large(name)
-            plain = tuple(unguard(clean(cell)) for cell in cells)
+            plain = tuple([cell and (seen.get(cell) or _kept(cell, seen)) for cell in cells])
             if any(plain):
                 rows.append(SheetRow(name, "", number, plain))
     except csv.Error as error:
@@ -107,3 +110,10 @@ def _split(text: str, delimiter: str, name: str, offset: int) -> tuple[SheetRow,
             next_step=t("look for a quotation mark that is not closed"),
         ) from None
     return tuple(rows)
+
+
+def _kept(cell: str, seen: dict[str, str]) -> str:
+    plain = unguard(clean(cell))
+    if len(seen) < _MOST_SEEN:
+        seen[cell] = plain
+    return plain

@@ -130,7 +130,7 @@ _CARDS_HERE = (
     # What the last look at the access-control system's own export found.
     """CREATE TABLE card_source (
         one INTEGER PRIMARY KEY CHECK (one = 1), looked_at TEXT NOT NULL, state TEXT NOT NULL, file_mac TEXT NOT NULL,
-        written_at TEXT, since TEXT NOT NULL, problem TEXT NOT NULL
+        version INTEGER NOT NULL, written_at TEXT, since TEXT NOT NULL, problem TEXT
     ) STRICT""",
 )
 
@@ -159,7 +159,8 @@ _BROKER = (
     # asked and answered stays, so that a terminal that did not get the answer can ask the same once more.
     """CREATE TABLE enrolment (
         terminal TEXT PRIMARY KEY, token_key BLOB NOT NULL CHECK (length(token_key) = 32), made_at TEXT NOT NULL,
-        expires TEXT NOT NULL, used_at TEXT, request TEXT NOT NULL DEFAULT '', answer TEXT NOT NULL DEFAULT ''
+        bundle TEXT NOT NULL, expires TEXT NOT NULL, used_at TEXT, request TEXT NOT NULL DEFAULT '',
+        answer TEXT NOT NULL DEFAULT ''
     ) STRICT, WITHOUT ROWID""",
 )
 

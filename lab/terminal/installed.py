@@ -23,7 +23,7 @@ from lab.terminal.cache import default_folder, digest, kept
 from lab.terminal.cpio import pack
 from lab.terminal.guest import Image
 from lab.terminal.machine import Machine
-from lab.terminal.sealed import AGENT, LAB_KEY, NAME, SITE, Sealed
+from lab.terminal.sealed import AGENT, LAB_KEY, NAME, SITE
 from lab.terminal.vm import Snapshot, Terminal
 from policies.errors import EquipmentError
 from policies.texts import t
@@ -86,7 +86,7 @@ class Installed(Terminal):
     def attach_disk(self, disk: Path) -> None:
         """Attach the disk that it boots from."""
         self.root = disk
-        node = self._block(disk)
+        node = self._block({"driver": "file", "filename": str(disk)})
         self.qmp("device_add", driver="virtio-blk-pci", id="root", bus=hardware.STATE_SLOT, drive=node)
 
     def plug_in(self, each: Plug) -> None:
@@ -176,7 +176,6 @@ def installed() -> Snapshot:
             (into / "told").write_text(told.output, "utf-8")
             if told.code != 0:
                 raise EquipmentError(t("the installation failed: {said}", said=told.output[-400:]))
-            Sealed(guest).open_talk()
             guest.ok("sync")
             guest.save(into)
 

@@ -50,7 +50,7 @@ echo "$1 $(cat {DEVICES}/2-1/authorized) $(ls /run/portseal-agent/asleep) $mount
 
 def open_and_write(agent: Sealed, guest: Installed, seconds: int) -> None:
     """Open a lease, mount the stick, and write to it."""
-    assert agent.grant(seconds=seconds).code == 0
+    assert agent.swipe(seconds=seconds)["ok"]
     appears(guest, DISK)
     guest.ok(f"mke2fs -q -t ext4 -F {DISK} && mkdir -p {MOUNT} && mount {DISK} {MOUNT}", 60)
     guest.ok(f"echo '{PRECIOUS}' > {MOUNT}/file")
@@ -182,7 +182,7 @@ def test_sleep_shuts_before_and_nothing_opens_until_after(installed: Installed, 
     kinds = agent.kinds()
     assert "power.sleep" in kinds
     assert not [each for each in kinds if each.startswith("tamper.")]
-    assert agent.grant(seconds=30).code == 0
+    assert agent.swipe(seconds=30)["ok"]
     appears(installed, DISK)
 
 

@@ -81,7 +81,6 @@ def test_a_boot_on_trial_seals_from_power_on_and_the_trials_end_gives_all_back(
         assert "USB disconnect" not in log
         assert "[sda]" not in log
         agent = Sealed(guest)
-        agent.open_talk()
         assert agent.kinds().count("usb.blocked") == 2
         assert manifest(guest)["stage"] == "trial"
         run_out(guest)
