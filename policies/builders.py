@@ -13,7 +13,7 @@ from typing import Any
 
 from policies.cards.rights import Reader
 from policies.errors import ConfigError
-from policies.layout_source import check_apart
+from policies.layout_source import check_apart, check_logins
 from policies.messages.identities import Identity, Role
 from policies.messages.topics import is_name
 from policies.model import ExceptedPort, Violation
@@ -178,6 +178,8 @@ def site(values: dict[str, Any], place: Place) -> Site:
             )
         )
     check_apart(values["readers"], place)
+    if values["broker"].mode is BrokerMode.MANAGED:
+        check_logins(values["readers"], values["broker"].legacy_port, place)
     head = values["site"]
     return Site(
         name=head["name"],

@@ -108,8 +108,8 @@ def _legacy_keys() -> tuple[Key, ...]:
         ),
         Key(
             "legacy_port", values.integer(0, 65_535),
-            about=t("The port for readers that can show no certificate; 0: there is none."),
-            values=t("0 to 65535"), sample="0", default=0,
+            about=t("The port for readers that can show no certificate, open when one has a login; 0: never."),
+            values=t("0 to 65535"), sample="1883", default=1883,
             security=t("What comes in there is in clear, and never opens storage alone."),
         ),
     )  # fmt: skip
@@ -148,7 +148,7 @@ def build_broker(found: dict[str, Any], place: Place) -> Broker:
         raise place.at("key" if made.certificate else "certificate").error(
             t("certificate and key belong together"), t("add the missing one, or remove both")
         )
-    if made.legacy_port:
+    if made.legacy_port not in (0, Broker().legacy_port):
         raise place.at("legacy_port").error(
             t("an external broker has its listeners in its own configuration"), t("remove it")
         )

@@ -207,8 +207,8 @@ def _rule_keys(whose: object) -> Iterator[Key]:
 def _source_keys() -> Iterator[Key]:
     yield Key(
         "source", _path,
-        about=t("The file that the system's export job writes (CSV, XLSX, JSON); a path without / counts from here."),
-        values=t("a path; without it the list is imported by hand"),
+        about=t("The file that the system's export job writes (CSV, XLSX or JSON)."),
+        values=t("a path, a relative one from the site folder; without it the list is imported by hand"),
         sample='"/srv/access-control/cards.csv"',
         security=t("Who can write this file decides which cards open: let only the export job's account write there."),
     )  # fmt: skip

@@ -67,11 +67,11 @@ def _ways_in() -> tuple[Key, ...]:
         ),
         Key(
             "login", values.parsed(_login),
-            about=t("The name by which the source logs in, for sources that have no certificate."),
+            about=t("The name by which the source logs in, at the broker or the webhook, when it has no certificate."),
             values=t("1 to 64 letters, digits, '_', '.' and '-', no name of one of Portseal's own processes"),
             sample='"gateway-1"',
             default="",
-            security=t("Name and password go over the network in clear: give every source its own, used nowhere else."),
+            security=t("To the broker both go in clear: give every source its own pair, used nowhere else."),
         ),
         Key(
             "password", values.secret,
@@ -129,8 +129,8 @@ def _check_ways_in(form: str, found: dict[str, Any], place: Place) -> None:
     _only(form, found, "topic", form != "native", place)
     _only(form, found, "webhook", posts, place)
     for key in ("login", "password"):
-        # A native reader shows its certificate; a webhook is no client of the broker.
-        _only(form, found, key, form != "native" and not posts, place)
+        # A native reader shows its certificate.
+        _only(form, found, key, form != "native", place)
 
 
 def _only(form: str, found: dict[str, Any], key: str, fits: bool, place: Place) -> None:
@@ -167,6 +167,21 @@ def _check_trust(form: str, found: dict[str, Any], place: Place) -> None:
             t("without a secret its messages prove nothing, so that the reader only identifies"),
             t('write secret = "secret:NAME" and set the same HMAC key in the gateway, or trust = "identified"'),
         )
+
+
+def check_logins(readers: Iterable[Reader], legacy_port: int, place: Place) -> None:
+    """Refuse logins that could log in nowhere: `legacy_port` is that of a managed broker, 0 when it has none."""
+    for reader in readers:
+        if reader.login and reader.topics and not legacy_port:
+            raise (
+                place.at("readers")
+                .at(reader.name)
+                .at("login")
+                .error(
+                    t("the broker does not listen for readers without a certificate"),
+                    t("set legacy_port in [broker], such as 1883; or remove login and password"),
+                )
+            )
 
 
 def check_apart(readers: Iterable[Reader], place: Place) -> None:

@@ -117,7 +117,10 @@ class Switch:
 
     def uplink(self, port: str) -> Uplink | None:
         """Give the declared uplink at `port`, if it is one."""
-        return next((uplink for uplink in self.uplinks if uplink.port == port), None)
+        for uplink in self.uplinks:
+            if uplink.port == port:
+                return uplink
+        return None
 
 
 class BrokerMode(StrEnum):
@@ -136,7 +139,7 @@ class Broker:
     listen, port: where a managed broker listens; an external one is at `host`, `port`.
     authority, certificate, key: PEM files below the site folder for an external broker: who vouches for it, and by what
     the controller is known there ("": the controller's own certificate).
-    legacy_listen, legacy_port: where readers without certificates are heard; port 0: nowhere.
+    legacy_listen, legacy_port: where readers without certificates are heard, if one has a login; port 0: nowhere.
     """
 
     mode: BrokerMode = BrokerMode.MANAGED
@@ -148,7 +151,7 @@ class Broker:
     certificate: str = ""
     key: str = ""
     legacy_listen: str = "127.0.0.1"
-    legacy_port: int = 0
+    legacy_port: int = 1883
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ if [ "${1:-lab}" = test ]; then
     need ssh openssh-client
     need systemd-analyze systemd
     need umockdev-run umockdev
+    need dbus-daemon dbus-daemon
 fi
 [ -z "$packages" ] && exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

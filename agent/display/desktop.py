@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import signal
+import socket
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ def watch(path: Callable[[], Path], language: str) -> None:
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, stop)
     desktop, mark = _Desktop(), ""
-    while not stopped.is_set():
+    while not stopped.is_set() and not desktop.is_over():
         scene = _scene(path(), language)
         if scene is not None and scene.mark != mark:
             mark, note = scene.mark, note_of(scene)
@@ -95,6 +96,15 @@ class _Desktop:
     def __init__(self) -> None:
         self._bus = _connect()
         self._last = 0
+
+    def is_over(self) -> bool:
+        """Tell whether the session has ended: its bus has hung up."""
+        try:
+            return not self._bus.sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def show(self, note: Note) -> bool:
         """Show a note in place of the one before; False when the session is over."""

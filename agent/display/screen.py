@@ -23,6 +23,7 @@ from policies.texts import t
 
 #: Milliseconds that one look for a key takes at most: the countdown is drawn at least that often.
 _LOOK_MS = 200
+_REPAINT = "\x0c"  # Ctrl-L, as everywhere
 _LEAVE = ("q", "\x03", "\x04")
 _COLOURS: Mapping[Style, tuple[int, int]] = {
     Style.ALARM: (curses.COLOR_RED, -1),
@@ -133,8 +134,10 @@ def _key(window: curses.window) -> str:
         key = window.get_wch()
     except curses.error:  # none was pressed
         return ""
-    if key == curses.KEY_RESIZE:
+    if key in (curses.KEY_RESIZE, _REPAINT):
+        # What terminals keep of a screen when its size changes differs: everything is drawn anew.
         curses.update_lines_cols()
+        window.clear()
         return ""
     # An input method may give the full-width digit.
     return unicodedata.normalize("NFKC", key).lower() if isinstance(key, str) else ""

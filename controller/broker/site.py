@@ -20,6 +20,7 @@ from controller.broker.authority import serial_of
 from controller.broker.eviction import evict
 from controller.broker.files import Pair, authority, broker_pair, own_pair, read_public
 from controller.broker.mosquitto import Files, Listener, Mosquitto
+from controller.broker.sources import foreign, legacy, legacy_files
 from controller.context import Context
 from controller.secrets.files import read_private
 from controller.store.certificates import certificate, certificates
@@ -80,16 +81,19 @@ def standing(context: Context) -> Standing:
 def broker_files(context: Context, at: Standing | None = None) -> Files:
     """Give the content of a managed broker's files, keys and certificates made where there are none.
 
-    Raises ConfigError for a key that is gone or damaged, and StorageFailed.
+    Raises ConfigError for a key that is gone or damaged, or a reader's password that cannot be had, and StorageFailed.
     """
     at = at or standing(context)
     vouching, pair = authority(context), broker_pair(context)
+    legacy_acl, passwords = legacy_files(context.site)
     return Files(
         authority=vouching.certificate,
         certificate=pair.certificate,
         key=pair.key,
         revoked=vouching.revocations(at.revoked, context.clock()),
-        acl=acl(context.site.name, at.identities),
+        acl=acl(context.site.name, at.identities, foreign(context.site)),
+        legacy_acl=legacy_acl,
+        passwords=passwords,
     )
 
 
@@ -149,8 +153,8 @@ class ManagedBroker:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._standing: Standing | None = None
-        folder = context.site.folder
-        self.process = Mosquitto(broker_folder(context.site), listener(context.site), folder / LOG)
+        site = context.site
+        self.process = Mosquitto(broker_folder(site), listener(site), site.folder / LOG, legacy(site))
 
     def start(self) -> None:
         """Start it; raises what :meth:`Mosquitto.start` and :func:`broker_files` raise."""

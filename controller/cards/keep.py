@@ -46,8 +46,12 @@ class Incoming:
         return found is not None and (self.first or bool(found.added or found.changed or found.removed or self.renamed))
 
     def shrinks(self, most_percent: int) -> bool:
-        """Whether it takes more cards away than may go unasked; one may always go, unless none may."""
-        return self.lost > (max(1, self.active * most_percent // 100) if most_percent else 0)
+        """Whether it takes more cards away than may go unasked; one may, unless none may or nobody would be left."""
+        if most_percent == 100 or not self.lost:
+            return False
+        return self.lost == self.active or self.lost > (
+            max(1, self.active * most_percent // 100) if most_percent else 0
+        )
 
     @property
     def counts(self) -> dict[str, int]:

@@ -31,7 +31,10 @@ class Presenting:
 
     def present(self, swipe: Swipe, received: datetime) -> Presented:
         """Give the swipe as a decision sees it; belongs into the transaction that decides."""
-        keys = [(self._hash(key), received + (BY_NUMBER if key[0] == "id" else BY_TIME)) for key in swipe.repeat_keys]
+        # A native reader's ids are random and never begin anew, and its clock has whole seconds: by the time alone a
+        # swipe that shuts, and the next one that opens, would be one.
+        told = [key for key in swipe.repeat_keys if key[0] == "id" or swipe.format != "native"]
+        keys = [(self._hash(key), received + (BY_NUMBER if key[0] == "id" else BY_TIME)) for key in told]
         return Presented(
             card=self.find(self.key.card(swipe.card)),
             reader=swipe.reader,

@@ -85,7 +85,7 @@ class Readers:
                 by_webhook.setdefault(source.reader.webhook_name, []).append(source)
         return cls(
             sources=known,
-            passwords=_passwords(site, environment),
+            passwords=passwords(site, environment),
             _exact={each: tuple(found) for each, found in by_filter.items() if not filters.is_wild(each)},
             _wild=tuple((each, tuple(found)) for each, found in by_filter.items() if filters.is_wild(each)),
             _webhooks={name: tuple(found) for name, found in by_webhook.items()},
@@ -169,7 +169,8 @@ def _config(site: Site, reader: Reader, environment: Mapping[str, str] | None) -
     )
 
 
-def _passwords(site: Site, environment: Mapping[str, str] | None) -> dict[str, Secret]:
+def passwords(site: Site, environment: Mapping[str, str] | None = None) -> dict[str, Secret]:
+    """Give the password of each login of the site's readers; raises ConfigError at the key to correct."""
     found: dict[str, Secret] = {}
     for reader in site.readers:
         if reader.password is None or reader.login in found:

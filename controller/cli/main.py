@@ -26,6 +26,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "check": ("controller.cli.network", "check", h("Read the switches and give the verdict.")),
     "port": ("controller.cli.port", "port", h("Block, release and show switch ports.")),
     "terminal": ("controller.cli.terminal", "terminal", h("Show the terminals; give rescue codes.")),
+    "card": ("controller.cli.card", "card", h("Import, revoke and forget cards.")),
     "grant": ("controller.cli.lease", "grant", h("Open a terminal without a swipe, for two people.")),
     "lease": ("controller.cli.lease", "lease", h("Show and end what is open on terminals.")),
     "find": ("controller.cli.find", "find", h("Find a MAC, IP, place, serial or name.")),

@@ -141,6 +141,12 @@ class Site:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         self.until(self.at_work, 30)
 
+    @property
+    def pid(self) -> int:
+        """The controller's process."""
+        assert self._process is not None
+        return self._process.pid
+
     def at_work(self) -> bool:
         """Tell whether the controller answers, and is on the broker."""
         try:

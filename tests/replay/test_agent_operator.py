@@ -158,9 +158,9 @@ class TestABrokerThatIsAway:
         process.kill()  # with what it has not read yet
         bench.hang_up()
         bench.broker.stop()
-        until(place, lambda told: told["request"]["state"] == "lost")
         bench.broker.start(bench.files())
         again = Controller(bench)
+        until(place, lambda told: told["request"]["state"] == "lost")
         until(place, lambda told: told["broker"] == "connected", 40)
         assert ask(place.seat, {"do": "request", "purpose": "other"})["ok"]
         again.listen(lambda: bool(again.requests))

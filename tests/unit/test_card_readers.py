@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from controller.broker import sources
+from controller.broker.mosquitto import Legacy
 from controller.cards.readers import Readers
 from drivers.cards import uhppoted
 from drivers.cards.native import NativeSwipe
@@ -17,6 +19,7 @@ from policies.cards.rights import Reader, Trust
 from policies.errors import ConfigError
 from policies.keys import SigningKey
 from policies.load import load_site
+from policies.messages.identities import Identity, Role, acl
 from policies.site import Site
 from tests.unit.card_samples import DAHUA_DATA, ESP, HIKVISION, UHPPOTED_EVENT, dahua, raw
 
@@ -33,6 +36,8 @@ place = "gate"
 owner = "office"
 """
 READERS = """
+[broker]
+legacy_port = 1883
 [readers.own]
 format = "native"
 terminals = "guard-1"
@@ -70,6 +75,8 @@ digits = "hex-unpadded"
 [readers.panel]
 format = "hikvision"
 terminals = "guard-1"
+login = "panel"
+password = "env:PASSWORD"
 digits = "dec"
 [readers.dahua-in]
 format = "dahua"
@@ -120,6 +127,18 @@ class TestTopics:
             LIVE,
         )  # fmt: skip
         assert readers.webhooks() == ("panel", "vto")
+
+    def test_the_broker_is_told_who_may_write_what(self, tmp_path: Path) -> None:
+        site, esp = site_of(tmp_path), ("esp/+/send", "esp/old")
+        assert sources.foreign(site) == {"in": (LIVE,), "out": (LIVE,), "boards": esp}
+        rules = acl("park", [Identity(Role.CONTROLLER), Identity(Role.READER, "own")], sources.foreign(site))
+        for each in ("portseal/1/park/reader/+/swipe", LIVE, *esp):
+            assert f"topic read {each}\n" in rules
+        allowed, words = sources.legacy_files(site, ENVIRONMENT)
+        assert allowed == "user esp\ntopic write esp/+/send\ntopic write esp/old\n"
+        assert [line.split(":")[0] for line in words.splitlines()] == ["esp"]  # a webhook's login is not the broker's
+        assert sources.legacy(site) == Legacy("127.0.0.1", 1883)
+        assert sources.legacy(site_of(tmp_path, "[broker]\nport = 8883\n")) is None
 
     def test_a_site_without_readers_hears_nothing(self, tmp_path: Path) -> None:
         assert Readers.load(site_of(tmp_path, "")).topics() == ()

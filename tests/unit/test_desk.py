@@ -100,9 +100,14 @@ class TestSwipe:
         assert bench.swipe(source_event_id="e-1").said == []
 
     def test_that_comes_again_by_its_time_is_known_too(self, bench: DeskBench) -> None:
-        bench.swipe(at=at(bench, 2))
-        bench.swipe(at=at(bench, 2))
+        for _ in range(2):
+            bench.swipe(at=at(bench, 2), format="uhppoted", source_event_id=f"e-{len(bench.entries)}")
         assert [each.data["code"] for each in bench.entries] == ["purpose", "replayed"]
+
+    def test_of_a_native_reader_is_told_by_its_id_alone(self, bench: DeskBench) -> None:
+        for _ in range(2):
+            bench.swipe(at=at(bench, 2), source_event_id=f"e-{len(bench.entries)}")
+        assert [each.data["code"] for each in bench.entries] == ["purpose", "purpose"]
 
     def test_that_is_old_opens_nothing(self, bench: DeskBench) -> None:
         bench.ask()

@@ -23,7 +23,7 @@ def test_without_a_word_the_broker_is_managed_and_the_door_is_on_its_port(tmp_pa
     site = loaded(tmp_path, "")
     assert (site.broker, site.web) == (Broker(), Web())
     assert site.broker.mode is BrokerMode.MANAGED
-    assert (site.broker.port, site.broker.legacy_port, site.web.port) == (8883, 0, 8843)
+    assert (site.broker.port, site.broker.legacy_port, site.web.port) == (8883, 1883, 8843)
 
 
 def test_a_managed_broker_with_all_that_can_be_said(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_an_external_broker_names_who_vouches_for_it(tmp_path: Path) -> None:
         ('[broker]\nmode = "external"\nhost = "x"\n', "broker.authority: an external broker needs the key authority"),
         (EXTERNAL + 'certificate = "a.pem"\n', "broker.key: certificate and key belong together"),
         (EXTERNAL + 'key = "a.key"\n', "broker.certificate: certificate and key belong together"),
-        (EXTERNAL + "legacy_port = 1883\n", "broker.legacy_port: an external broker has its listeners"),
+        (EXTERNAL + "legacy_port = 1884\n", "broker.legacy_port: an external broker has its listeners"),
         ("[broker]\nhots = 1\n", "broker.hots: unknown key 'hots'. Next: is host meant"),
     ],
 )

@@ -29,6 +29,8 @@ from policies.site import Site
 HEAD = """
 [site]
 name = "park"
+[broker]
+legacy_port = 1883
 [terminals.guard-1]
 platform = "linux"
 agent = true
@@ -155,7 +157,7 @@ def test_without_a_topic_a_device_that_can_posts_to_a_webhook(tmp_path: Path, fo
     assert reader.webhook_name == ("gate" if form in POSTING else "")
     if form in POSTING:
         assert loaded(tmp_path, text + 'webhook = "panel"\n').readers[0].webhook_name == "panel"
-        assert refused(tmp_path, text + 'login = "a"\npassword = "env:P"\n').where.endswith("login")
+        assert loaded(tmp_path, text + 'login = "a"\npassword = "env:P"\n').readers[0].login == "a"
         # With a topic it is a bridge's on the broker.
         assert loaded(tmp_path, written(form)).readers[0].webhook_name == ""
 
@@ -176,6 +178,17 @@ def test_a_topic_that_could_be_more_than_the_readers_is_refused(tmp_path: Path, 
 def test_a_login_that_could_be_taken_for_a_process_is_refused(tmp_path: Path, login: str) -> None:
     text = written("esphome", f'login = "{login}"\npassword = "env:P"\n')
     assert refused(tmp_path, text).where.endswith("readers.gate.login")
+
+
+def test_a_login_needs_a_listener_that_it_can_come_to(tmp_path: Path) -> None:
+    text, shut = written("esphome", 'login = "gate"\npassword = "env:P"\n'), HEAD.replace("1883", "0")
+    with pytest.raises(ConfigError, match="legacy_port") as caught:
+        loaded(tmp_path, text, shut)
+    assert caught.value.where.endswith("readers.gate.login")
+    external = HEAD.replace("legacy_port = 1883", 'mode = "external"\nhost = "b"\nauthority = "ca.pem"')
+    assert loaded(tmp_path, text, external).readers  # whose listeners are not ours
+    posting = 'login = "gate"\npassword = "env:P"\n'
+    assert loaded(tmp_path, written("dahua", posting).replace('topic = "src/gate"\n', ""), shut).readers
 
 
 TWO_DOORS = (
