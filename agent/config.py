@@ -101,49 +101,53 @@ def _layout() -> Section:
             Key("skew_seconds", integer(1, 600), t("how far the clocks may differ"), t("1 to 600"), "30", SKEW_SECONDS),
         ),
         build=_build,
-        sections=_sections(),
+        sections=(_locks(), _broker_section(), _door_section()),
     )  # fmt: skip
 
 
-def _sections() -> tuple[Section, ...]:
-    return (
-        Section(
-            name="locks",
-            about=t("The anti-plug locks of this terminal, by name."),
-            keys=(
-                Key("ports", strings, t("the port paths that it covers"), t("a list; none: every port"), "[]", ()),
-            ),
-            build=lambda values, _: DeclaredLock(values["name"], values["ports"]),
-            named=name,
-            sample_name="front",
+def _locks() -> Section:
+    return Section(
+        name="locks",
+        about=t("The anti-plug locks of this terminal, by name."),
+        keys=(
+            Key("ports", strings, t("the port paths that it covers"), t("a list; none: every port"), "[]", ()),
         ),
-        Section(
-            name="broker",
-            about=t("The broker, and the certificates with which the terminal and the broker know each other."),
-            keys=(
-                Key("host", host, t("its name or address"), t("as its certificate says"), '"10.1.0.2"',
-                    required=True),
-                Key("port", integer(1, 65535), t("its port"), t("1 to 65535"), "8883", 8883),
-                Key("authority", text, t("the site's authority"), t("a PEM file"), '"ca.pem"', "ca.pem"),
-                Key("certificate", text, t("this terminal's certificate"), t("a PEM file"), '"agent.pem"',
-                    "agent.pem"),
-                Key("key", text, t("its key"), t("a PEM file"), '"agent-tls.key"', "agent-tls.key"),
-            ),
-            build=_broker,
-            optional=True,
+        build=lambda values, _: DeclaredLock(values["name"], values["ports"]),
+        named=name,
+        sample_name="front",
+    )  # fmt: skip
+
+
+def _broker_section() -> Section:
+    return Section(
+        name="broker",
+        about=t("The broker, and the certificates with which the terminal and the broker know each other."),
+        keys=(
+            Key("host", host, t("its name or address"), t("as its certificate says"), '"10.1.0.2"',
+                required=True),
+            Key("port", integer(1, 65535), t("its port"), t("1 to 65535"), "8883", 8883),
+            Key("authority", text, t("the site's authority"), t("a PEM file"), '"ca.pem"', "ca.pem"),
+            Key("certificate", text, t("this terminal's certificate"), t("a PEM file"), '"agent.pem"',
+                "agent.pem"),
+            Key("key", text, t("its key"), t("a PEM file"), '"agent-tls.key"', "agent-tls.key"),
         ),
-        Section(
-            name="door",
-            about=t("The controller's HTTPS door, where the terminal gets new certificates."),
-            keys=(
-                Key("host", host, t("its name or address"), t("as its certificate says"), '"10.1.0.2"',
-                    required=True),
-                Key("port", integer(1, 65535), t("its port"), t("1 to 65535"), "8843", 8843),
-                Key("authority", text, t("the site's authority"), t("a PEM file"), '"ca.pem"', "ca.pem"),
-            ),
-            build=_door,
-            optional=True,
+        build=_broker,
+        optional=True,
+    )  # fmt: skip
+
+
+def _door_section() -> Section:
+    return Section(
+        name="door",
+        about=t("The controller's HTTPS door, where the terminal gets new certificates."),
+        keys=(
+            Key("host", host, t("its name or address"), t("as its certificate says"), '"10.1.0.2"',
+                required=True),
+            Key("port", integer(1, 65535), t("its port"), t("1 to 65535"), "8843", 8843),
+            Key("authority", text, t("the site's authority"), t("a PEM file"), '"ca.pem"', "ca.pem"),
         ),
+        build=_door,
+        optional=True,
     )  # fmt: skip
 
 

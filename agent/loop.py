@@ -20,6 +20,7 @@ from agent.answers import Answers
 from agent.clock import Clock
 from agent.config import CONFIG_FOLDER, Config, load_config
 from agent.control import OPERATORS_SOCKET, SOCKET, Control
+from agent.enrol.renew import Renewal
 from agent.link.broker import Link
 from agent.link.database import storage_errors
 from agent.link.identity import agent_key
@@ -33,7 +34,7 @@ from agent.usb.events import Moment as PassMoment
 from agent.usb.gate import decide
 from agent.usb.monitor import Monitor, Pulse
 from agent.usb.sysfs import Outcome, Result, Usb
-from policies.errors import StorageFailed
+from policies.errors import ConfigError, StorageFailed
 from policies.grants import Moment
 from policies.messages.event import MAX_LIST
 
@@ -53,7 +54,7 @@ def serve(folder: Path = CONFIG_FOLDER, sysfs: Path = Path("/sys")) -> None:
     with _memory(config, clock, _Blind(usb, config, clock, service, before)) as spool:
         terminal = Terminal(config, clock, spool, usb)
         terminal.tell(before)
-        _Loop(config, terminal, service, sysfs).run()
+        _Loop(config, terminal, service, sysfs, folder).run()
 
 
 def _were_open(results: Iterable[Result]) -> list[Event]:
@@ -102,8 +103,9 @@ class _Blind:
 
 
 class _Loop:
-    def __init__(self, config: Config, terminal: Terminal, service: Service, sysfs: Path) -> None:
-        self._terminal = terminal
+    def __init__(self, config: Config, terminal: Terminal, service: Service, sysfs: Path, folder: Path) -> None:
+        self._terminal, self._folder = terminal, folder
+        self._renewal = Renewal(folder, time.monotonic())
         self._selector = selectors.DefaultSelector()
         self._monitor = Monitor(Pulse(sysfs))
         place = config.broker
@@ -145,6 +147,7 @@ class _Loop:
             self._terminal.tell(self._monitor.events())
             self._terminal.look()
             self._tidy()
+            self._renew(now)
             looked = now
             if self._service.watchdog is not None and now - fed >= self._service.watchdog / 2:
                 self._service.alive()
@@ -171,6 +174,17 @@ class _Loop:
         for control in self._controls:
             control.tidy()
         self._answers.forget()
+
+    def _renew(self, now: float) -> None:
+        """Use a new certificate from now on."""
+        if self._link is None or not self._renewal.done(now):
+            return
+        try:
+            place = load_config(self._folder).broker
+            if place is not None:
+                self._link.move(place)
+        except ConfigError as error:
+            _log.error("the new certificate cannot be used: %s", error)
 
     def _obey(self) -> None:
         assert self._link is not None

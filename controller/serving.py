@@ -11,7 +11,6 @@ from typing import Any
 
 from controller.broker.enrolment import enrol, renew
 from controller.broker.events import Events
-from controller.broker.files import authority, broker_pair
 from controller.broker.link import Link, Place
 from controller.broker.presence import Presence
 from controller.broker.say import Say
@@ -32,8 +31,8 @@ from controller.inbox import Desks, Inbox
 from controller.secrets.signing import grant_key
 from controller.server import CHECKPOINT, LOOK, Chore, Server
 from controller.store.grants import forget_swipes
-from controller.web.door import Callbacks, Door, Posted
-from controller.web.door import Place as DoorPlace
+from controller.web.door import Callbacks, Posted
+from controller.web.site import site_door
 from policies.cards.number import UnreadableSwipe
 from policies.errors import InputError, NotFound, UsageError
 from policies.grants import Purpose
@@ -150,17 +149,10 @@ def serving(context: Context) -> Iterator[Serving]:
         if broker is not None:
             broker.start()
             stack.callback(broker.stop)
-        door = Door(_door_place(context), made.callbacks())
+        door = site_door(context, made.callbacks())
         door.start()
         stack.callback(door.stop)
         yield made
-
-
-def _door_place(context: Context) -> DoorPlace:
-    authority(context)  # made at the first need
-    pair, web = broker_pair(context), context.site.web
-    vouching = str(context.site.folder / "keys/ca.pem")
-    return DoorPlace(web.listen, web.port, str(pair.certificate_file), str(pair.key_file), vouching)
 
 
 def _assembled(context: Context, broker: ManagedBroker | None) -> Serving:

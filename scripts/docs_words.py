@@ -122,7 +122,7 @@ REASONS = {
     "sqlite-utils": "the database's schema and its migrations",
     "scapy": "for a packet watch that is not built yet; only behind this extra, for a process of its own",
     "jeepney": "notes on the operator's desktop, through D-Bus",
-    "paho-mqtt": "the terminal's connection to the broker",
+    "paho-mqtt": "connections to the broker",
     "pyudev": "the kernel's uevents, as a wake-up of the gate",
     "asyncssh": "the SSH server of the lab's vendor switch; not needed to manage switches",
 }

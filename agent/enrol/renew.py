@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import queue
+import threading
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,10 +16,15 @@ from agent.enrol.files import Enrolled
 from agent.enrol.keys import checked_certificate, due, make_key, valid_until
 from agent.enrol.run import Done
 from agent.link.identity import agent_key
-from policies.errors import ConfigError, InputError
+from policies.errors import ConfigError, InputError, PortsealError
 from policies.messages.bundle import At
 from policies.messages.enrolment import make_renewal, read_answer
 from policies.texts import t
+
+_log = logging.getLogger("portseal.enrol")
+
+#: Seconds from the agent's start to its first look at its certificate, and between two looks.
+FIRST, EVERY = 2.0, 6 * 3600.0
 
 
 def renew(folder: Path) -> Done:
@@ -61,3 +70,34 @@ def renew_if_due(folder: Path) -> bool:
         return False
     renew(folder)
     return True
+
+
+class Renewal:
+    """Renews the certificate in time, beside the agent's loop, which must not wait for a network."""
+
+    def __init__(self, folder: Path, now: float) -> None:
+        self._folder, self._due = folder, now + FIRST
+        self._ended: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def done(self, now: float) -> bool:
+        """Tell, once, that there is a new certificate; looks when it is time (`now` is seconds of a steady clock)."""
+        with suppress(queue.Empty):
+            renewed = self._ended.get_nowait()
+            self._thread = None
+            return renewed
+        if self._thread is None and now >= self._due:
+            self._due = now + EVERY
+            self._thread = threading.Thread(target=self._look, name="renewal", daemon=True)
+            self._thread.start()
+        return False
+
+    def _look(self) -> None:
+        renewed = False
+        try:
+            renewed = renew_if_due(self._folder)
+        except PortsealError as error:
+            _log.warning("the certificate was not renewed: %s", error)
+        except Exception:  # noqa: BLE001 - a mistake here must not end the gate's process, nor go unseen
+            _log.exception("the certificate was not renewed")
+        self._ended.put(renewed)

@@ -141,6 +141,12 @@ class Link:
         client.loop_start()
         self._client = client
 
+    def move(self, place: BrokerPlace) -> None:
+        """Connect anew, with other certificates or to another place; raises ConfigError when they cannot be used."""
+        self._context, self._place = _context(place), place
+        self._drop()
+        self.start()
+
     def close(self, last: State = State.STOPPED) -> None:
         """Say that the terminal stops, and hang up."""
         if self._client is not None:

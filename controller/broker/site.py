@@ -10,6 +10,8 @@ from __future__ import annotations
 import logging
 import os
 import ssl
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -23,7 +25,7 @@ from controller.broker.mosquitto import Files, Listener, Mosquitto
 from controller.broker.sources import foreign, legacy, legacy_files
 from controller.context import Context
 from controller.secrets.files import read_private
-from controller.store.certificates import certificate, certificates
+from controller.store.certificates import certificate, certificates_mark, good_identities, revoked_serials
 from policies.errors import ConfigError, InputError, PortsealError
 from policies.messages.identities import Identity, Role, acl, parse_identity
 from policies.site import BrokerMode, Site
@@ -35,6 +37,8 @@ _log = logging.getLogger("portseal.broker")
 FOLDER, LOG = "broker", "broker.log"
 #: Where the files are when root starts the broker: it becomes another account, which cannot enter the site folder.
 _RUN = Path("/run")
+#: Seconds after which everything is compared, although the store shows no change.
+_THOROUGH = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,22 +64,17 @@ def standing(context: Context) -> Standing:
     Enrolled is who has a certificate that is not revoked, and is still declared in site.toml: what was taken out of it
     has no rights any more, although its certificate is good.
     """
-    site, found = context.site, certificates(context.store)
+    site = context.site
     readers = {Identity(Role.READER, each.name) for each in site.readers}
     terminals = {each.name for each in site.terminals}
     enrolled = set()
-    for each in found:
-        if each.revoked_at is not None:
-            continue
-        try:
-            identity = parse_identity(each.identity)
-        except InputError:
-            continue
-        if identity.role in (Role.TERMINAL, Role.LOCK) and identity.name in terminals:
-            enrolled.add(identity)
+    for name in good_identities(context.store):
+        with suppress(InputError):
+            identity = parse_identity(name)
+            if identity.role in (Role.TERMINAL, Role.LOCK) and identity.name in terminals:
+                enrolled.add(identity)
     identities = frozenset({Identity(Role.CONTROLLER), Identity(Role.CLI), *readers, *enrolled})
-    revoked = frozenset(each.serial for each in found if each.revoked_at is not None)
-    return Standing(identities, revoked, serial_of(broker_pair(context).certificate))
+    return Standing(identities, revoked_serials(context.store), serial_of(broker_pair(context).certificate))
 
 
 def broker_files(context: Context, at: Standing | None = None) -> Files:
@@ -153,6 +152,8 @@ class ManagedBroker:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._standing: Standing | None = None
+        self._mark: object = None
+        self._thorough = 0.0
         site = context.site
         self.process = Mosquitto(broker_folder(site), listener(site), site.folder / LOG, legacy(site))
 
@@ -167,6 +168,16 @@ class ManagedBroker:
 
         It is also started again, and every connection breaks and comes back, when it does not do as it is told.
         """
+        # At a glance, for this is asked often and there may be thousands of rows. Now and then all is compared: the
+        # broker's own certificate may near its end.
+        mark, now = (self._context.site, certificates_mark(self._context.store)), time.monotonic()
+        if mark == self._mark and now < self._thorough and self.process.running:
+            return Look.KEPT
+        found = self._follow()
+        self._mark, self._thorough = mark, now + _THOROUGH
+        return found
+
+    def _follow(self) -> Look:
         before, now = self._standing, standing(self._context)
         if before == now and self.process.running:
             return Look.KEPT

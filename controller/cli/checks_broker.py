@@ -58,7 +58,7 @@ def _authority(context: Context) -> Iterator[Check]:
         yield fault("broker", str(authority_file(site)), error)
         return
     if ends - now < _AUTHORITY_SOON:
-        step = t("plan a new authority: every terminal and reader is enrolled anew with it")
+        step = t("prepare a new authority: every terminal and reader is enrolled anew with it")
         yield Check("broker", "keys/ca.pem", "warning", t("the authority ends on {day}", day=ends.date()), step)
         return
     if brokers_end is not None and (brokers_end <= now or hosts_of(brokers) != broker_names(site)):

@@ -45,6 +45,23 @@ def certificates(store: Store, identity: str = "") -> list[Certificate]:
     return [_read(row) for row in store.rows(f"SELECT * FROM certificate{where} ORDER BY issued_at, serial", values)]  # noqa: S608
 
 
+def good_identities(store: Store) -> list[str]:
+    """Name the identities that have a certificate which is not revoked."""
+    rows = store.rows("SELECT DISTINCT identity FROM certificate WHERE revoked_at IS NULL ORDER BY identity")
+    return [row["identity"] for row in rows]
+
+
+def revoked_serials(store: Store) -> frozenset[str]:
+    """Give the serial numbers (hex) of every revoked certificate."""
+    return frozenset(row["serial"] for row in store.rows("SELECT serial FROM certificate WHERE revoked_at IS NOT NULL"))
+
+
+def certificates_mark(store: Store) -> tuple[object, ...]:
+    """Give what is another one whenever a certificate was issued or revoked; cheap to ask often."""
+    row = store.row("SELECT count(*), count(revoked_at), max(issued_at), max(revoked_at) FROM certificate")
+    return () if row is None else tuple(row)
+
+
 def revoke_certificates(connection: sqlite3.Connection, identity: str, at: datetime, why: str) -> list[str]:
     """Revoke every certificate of an identity, in the caller's transaction; gives the serials that were not yet."""
     rows = connection.execute(

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from controller.web.limits import Tries
@@ -86,6 +87,7 @@ class Door:
         self._place, self._callbacks = place, callbacks
         self._tries = Tries()
         self._context = _context(place)
+        self._stamp = Path(place.certificate).stat().st_mtime_ns
         self._server: Server | None = None
         self._thread: threading.Thread | None = None
 
@@ -104,8 +106,7 @@ class Door:
         config.load()
         config.ssl = self._context
         self._server = server = Server(config)
-        for name in ("uvicorn.error", "uvicorn.asgi"):
-            logging.getLogger(name).setLevel(logging.CRITICAL)  # what strangers send is no news
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # what strangers send is no news
         self._thread = threading.Thread(target=lambda: server.run([listening]), name="door", daemon=True)
         self._thread.start()
         ends = time.monotonic() + _READY
@@ -123,9 +124,13 @@ class Door:
             self._thread.join(_GONE)
         self._server = self._thread = None
 
-    def renew_certificate(self) -> None:
-        """Show the certificate that the file holds now, to whoever comes from now on."""
-        _load(self._context, self._place)
+    def _refresh(self) -> None:
+        """Show a certificate that was made meanwhile to whoever comes next; it is made long before the old one ends."""
+        with suppress(OSError):
+            stamp = Path(self._place.certificate).stat().st_mtime_ns
+            if stamp != self._stamp:
+                _load(self._context, self._place)
+                self._stamp = stamp
 
     def _where(self) -> str:
         return f"{self._place.host}:{self._place.port}"
@@ -157,6 +162,7 @@ class Door:
         """Answer a request for a certificate; who is refused too often is not listened to for a while."""
         from starlette.responses import PlainTextResponse
 
+        self._refresh()
         peer = _peer(request)
         if not self._tries.may(peer):
             return _refused("busy")
@@ -174,6 +180,7 @@ class Door:
     async def _reader(self, request: Request) -> Response:
         from starlette.responses import Response
 
+        self._refresh()
         body = await _body(request)
         if body is None:
             return _too_large()

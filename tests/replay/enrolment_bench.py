@@ -14,10 +14,10 @@ import pytest
 
 from agent.cli.main import run as agent_run
 from agent.config import Config, load_config
-from controller.broker.enrolment import open_enrolment
+from controller.broker.enrolment import HOURS, enrol, open_enrolment, renew
 from controller.broker.site import ManagedBroker
 from controller.context import Context
-from controller.web.door import Posted
+from controller.web.door import Callbacks, Posted
 from controller.web.site import site_door
 from policies.messages.bundle import Bundle, write_bundle
 from tests.replay.broker_bench import Client, free_port
@@ -76,18 +76,22 @@ class Site:
         self.context, self.folder = context, folder
         self.posted: list[Posted] = []
         self.status = 204
-        self.door = site_door(context, self._read)
+        self.door = site_door(context, Callbacks(
+            lambda body, peer: enrol(self.context, body, peer=peer),
+            lambda body, serial, peer: renew(self.context, body, serial, peer=peer),
+            self._read,
+        ))  # fmt: skip
         self.broker = ManagedBroker(context)
 
     def _read(self, posted: Posted) -> int:
         self.posted.append(posted)
         return self.status
 
-    def bundle(self, name: str = "guard-1", **changes: Any) -> Path:
+    def bundle(self, name: str = "guard-1", hours: int = HOURS, **changes: Any) -> Path:
         """Make a bundle in a file, as the verb does; `changes` replace what it says."""
         terminal = self.context.site.terminal(name)
         assert terminal is not None
-        made: Bundle = open_enrolment(self.context, terminal).bundle
+        made: Bundle = open_enrolment(self.context, terminal, hours).bundle
         path = self.folder / f"{name}.bundle"
         path.write_bytes(write_bundle(replace(made, **changes)))
         return path

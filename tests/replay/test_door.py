@@ -146,7 +146,7 @@ def test_noise_in_place_of_http_and_of_tls_is_answered_briefly_or_not_at_all(sit
 def test_a_port_that_is_taken_is_one_line(site: Site) -> None:
     from controller.web.site import site_door
 
-    second = site_door(site.context, lambda _: 204)
+    second = site_door(site.context, site.door._callbacks)
     with pytest.raises(EquipmentError, match=r"cannot be opened.*\[web\]"):
         second.start()
 
@@ -160,7 +160,7 @@ def test_a_new_certificate_is_shown_to_who_comes_next(site: Site) -> None:
         before = link.getpeercert(binary_form=True)
     moved = replace(site.context.site.broker, names=("door.example",))
     broker_pair(replace(site.context, site=replace(site.context.site, broker=moved)))
-    site.door.renew_certificate()
+    assert asked(site, "POST", "/reader/gate", b"x")[0] == 204
     with wrapped(site) as link:
         assert link.getpeercert(binary_form=True) != before
 

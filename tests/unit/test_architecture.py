@@ -58,7 +58,7 @@ DISTRIBUTION = {
     "pyasn1": "pysnmp",
 }
 #: Names of loggers that are not ours, which are only ever silenced.
-SILENCED = frozenset({"paramiko"})
+SILENCED = frozenset({"paramiko", "uvicorn.error"})
 MODULES = sorted(path for package in OURS for path in (ROOT / package).rglob("*.py"))
 FILES = sorted(
     path for folder in (*OURS, "tests", "bench", "scripts", "packaging") for path in (ROOT / folder).rglob("*.py")
