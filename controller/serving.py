@@ -92,7 +92,7 @@ class Serving:
                 swipes = readers.webhook(posted.reader, posted.content_type, posted.body)
             except UnreadableSwipe:
                 return 400, []
-            return 200, [said for each in swipes for said in self.desks.desk.swipe(each, now)]
+            return 200, [said for each in swipes for said in self.desks.desk.swipe(each, now, now)]
 
         return self.server.call(work)
 
@@ -168,7 +168,7 @@ def _assembled(context: Context, broker: ManagedBroker | None) -> Serving:
     inbox = Inbox(context, desks)
     identity = Identity(Role.CONTROLLER)
     place = Place(*broker_address(context.site), client_tls(context, identity))
-    link = Link(place, str(identity), inbox.interests())
+    link = Link(place, str(identity), inbox.interests(), context.clock)
     manual = Manual(context, presence, signing, leases)
     server = Server(context, link, inbox, _chores(context, inbox, desks, book, broker))
     return Serving(context, server, desks, book, manual, broker)
