@@ -13,7 +13,8 @@ from openpyxl import Workbook
 from controller.cards.keep import erase, import_list, revoke
 from controller.context import Context, open_context
 from controller.store import cards
-from policies.cards.number import CardNumber, CardRule, Wiegand, normalise, on_wire, unpack
+from policies.cards.number import CardNumber, CardRule, normalise, on_wire, unpack
+from policies.cards.wiegand import Wiegand
 from policies.errors import InputError, PortsealError
 from policies.load import load_site
 from tests.unit.card_site import SITE, card_site
