@@ -11,14 +11,16 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from agent.display.notices import Notices, is_notice
+from agent.display.requests import Outlet, Requests
 from agent.link.broker import Order
 from agent.rescue import Rescue
-from agent.terminal import Terminal
+from agent.terminal import Ended, Terminal
 from agent.usb import bindings as files
 from agent.usb.events import Quiet, described
-from agent.usb.gate import remaining
+from agent.usb.gate import is_live, remaining, take_over
 from agent.usb.leases import lease_of
-from policies import grants
+from policies import grants, jwt
 from policies.codec import to_plain
 from policies.errors import InputError, PortsealError, StorageFailed, UsageError
 from policies.messages import ack
@@ -33,6 +35,10 @@ _log = logging.getLogger("portseal.agent")
 MOST_EVENTS = 500
 #: Leases that may be open at one time.
 MOST_LEASES = 16
+#: The verbs of an operator: to see, to ask the controller, and to lock. Nothing here opens anything.
+OPERATOR = frozenset({"status", "request", "relock"})
+#: Grants that are not followed and that say nothing to the operator: of others, and repetitions.
+_UNTOLD = frozenset({"site", "terminal", "used"})
 
 Request = Mapping[str, Any]
 Reply = dict[str, Any]
@@ -41,15 +47,18 @@ Reply = dict[str, Any]
 class Answers:
     """Answers for one terminal; after everything that may change what is open it looks."""
 
-    def __init__(self, terminal: Terminal) -> None:
+    def __init__(self, terminal: Terminal, outlet: Outlet | None = None) -> None:
         self._terminal = terminal
         self._quiet = Quiet()
+        self._notices = Notices(terminal.config)
+        self._requests = Requests(terminal, outlet)
         rescue = Rescue(terminal)
         self._verbs: dict[object, Callable[[Request], Reply]] = {
             "status": self._status,
             "grant": self._grant,
             "revoke": self._revoke,
             "relock": self._relock,
+            "request": self._requests.ask,
             "devices": self._devices,
             "census": self._census,
             "bind": self._bind,
@@ -72,6 +81,18 @@ class Answers:
             _log.exception("a request failed")
             return {"ok": False, "code": "failed", "exit_code": 3, "error": dict.fromkeys(LANGUAGES, "internal error")}
 
+    def operator(self, request: Request) -> Reply:
+        """Do what an operator asks: what :data:`OPERATOR` names, and nothing else."""
+        do = request.get("do")
+        if isinstance(do, str) and do in OPERATOR:
+            return self.answer(request)
+        return {"ok": False, "code": "refused", "exit_code": 4, "error": _both(t("that is for root alone"))}
+
+    def forget(self) -> None:
+        """Drop what the operator has been told and need not know any more; called at every tick."""
+        open_leases = [each.jti for each in self._terminal.spool.state.leases]
+        self._notices.forget(open_leases, self._terminal.moment.boottime)
+
     def obey(self, order: Order) -> None:
         """Do what came over the broker. What is retained there is a replay of something old, and is refused."""
         text = order.payload.decode("utf-8", "replace")
@@ -82,10 +103,23 @@ class Answers:
             self.answer({"do": "lock", "report": text})
         elif order.kind is Kind.REVOKE:
             self.answer({"do": "revoke", "token": text})
+        elif is_notice(order.payload):
+            self._noticed(order)
         elif order.retained:
             self._refused("retained", t("the grant was kept by the broker: it is a replay"), None)
         else:
             self.answer({"do": "grant", "token": text})
+
+    def _noticed(self, order: Order) -> None:
+        """Keep a notice for the operator; one that the site did not sign is told as any other forgery here is."""
+        if order.retained:
+            return
+        try:
+            self._notices.hear(order.payload, self._terminal.moment)
+        except jwt.TokenRefused as refused:
+            self._refused(refused.code, refused.what, None)
+        except InputError as error:
+            _log.warning("a notice of the controller cannot be read: %s", error)
 
     def _acked(self, told: ack.Ack) -> None:
         """Let go of what the controller has; when it has what we do not, our memory was rolled back: go on after it."""
@@ -110,15 +144,19 @@ class Answers:
         )
         verdict = grants.judge(grant, standing, moment)
         if not verdict.accepted:
+            if verdict.code not in _UNTOLD:
+                self._notices.refused(verdict.code, verdict.reason, moment)
             return self._refused(verdict.code, verdict.reason, grant)
         if len(spool.state.leases) >= MOST_LEASES:
             return self._refused("too_many", t("as many leases are open as this terminal allows"), grant)
-        lease = lease_of(grant, moment.boottime, verdict.ends)
+        live = [each for each in spool.state.leases if is_live(each, moment.boottime, terminal.clock.boot)]
+        lease = take_over(lease_of(grant, moment.boottime, verdict.ends), live, terminal.view.decisions)
         data = {
             "lease": grant.jti, "card": grant.sub, "counter": grant.ctr, "seconds": round(lease.ends - lease.opened),
             **_scope(grant.scope),
         }  # fmt: skip
         event = spool.accept(grant, data, moment, lease)
+        self._requests.opened(lease, tuple(live))
         terminal.look()
         return {"ok": True, "lease": grant.jti, "seq": event.seq, "seconds": round(lease.ends - lease.opened)}
 
@@ -167,7 +205,8 @@ class Answers:
             left = remaining(each, now)
             leases.append(
                 {"lease": each.jti, "card": each.card, "seconds": int(left.seconds), "devices": left.devices,
-                 "purpose": each.scope.purpose, "allows": _both(left.limits)}
+                 "purpose": each.scope.purpose, "allows": _both(left.limits), "total": round(each.ends - each.opened),
+                 "who": self._notices.who(each.jti), "extendable": self._requests.extendable(each)}
             )  # fmt: skip
         return {
             "ok": True, "site": terminal.config.site, "terminal": terminal.config.terminal,
@@ -177,6 +216,8 @@ class Answers:
             "lock_level": terminal.locks.level(now).value,
             "locks": [{"lock": each.lock, "state": each.state.value} for each in terminal.locks.reports()],
             "devices": [_decided(each) for each in view.decisions],
+            "broker": self._requests.broker, "notices": self._notices.shown(now),
+            "request": self._requests.shown(now), "ended": _ended(terminal.ended, now),
         }  # fmt: skip
 
     def _devices(self, _: Request) -> Reply:
@@ -252,6 +293,12 @@ class Answers:
 
 def _unknown(_: Request) -> Reply:
     raise UsageError(t("the agent does not know what is asked"))
+
+
+def _ended(ended: Ended | None, now: float) -> Reply | None:
+    if ended is None:
+        return None
+    return {"lease": ended.lease, "why": ended.why, "storage": ended.storage, "seconds": int(now - ended.at)}
 
 
 def _decided(each: Decision) -> Reply:

@@ -1,8 +1,8 @@
-"""The socket by which root speaks to the running agent: one JSON object in a line, one JSON object back.
+"""The sockets by which others speak to the running agent: one JSON object in a line, one JSON object back.
 
 A client that says nothing, says too much or never reads must not hold the gate: every connection is non-blocking,
-small, and closed when it has had its time. Only root may connect; the file's mode says so, and the kernel says who it
-is.
+small, and closed when it has had its time. On root's socket only root may connect: the file's mode says so, and the
+kernel says who it is. The operators' socket is for the group of its folder; it takes a few verbs, so many in a second.
 """
 
 from __future__ import annotations
@@ -19,26 +19,31 @@ from pathlib import Path
 from typing import Any
 
 from policies.errors import EquipmentError, InputError, Unreachable
-from policies.texts import t
+from policies.texts import LANGUAGES, render, t
 
-#: The socket's name in the run folder.
-SOCKET = "control.sock"
+#: Root's socket in the run folder, and the operators' in the folder that is declared for it.
+SOCKET, OPERATORS_SOCKET = "control.sock", "operator.sock"
 #: The longest request in bytes (a grant is below 4 KiB), and how long a client may take, in seconds.
 LARGEST_REQUEST, PATIENCE = 65536, 5.0
 _CLIENTS = 16
 _CREDENTIALS = struct.Struct("3i")
+#: What the operators' socket answers in a second, and at most at once.
+_RATE, _BURST = 20.0, 40.0
 
 #: Answers one request; it may raise nothing.
 Answer = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
 class Control:
-    """The serving side, driven by the agent's loop through its selector."""
+    """The serving side, driven by the agent's loop through its selector; `operators`: not only for root."""
 
-    def __init__(self, path: Path, answer: Answer, selector: selectors.BaseSelector) -> None:
-        self._path, self._answer, self._selector = path, answer, selector
+    def __init__(
+        self, path: Path, answer: Answer, selector: selectors.BaseSelector, *, operators: bool = False
+    ) -> None:
+        self._path, self._answer, self._selector, self._operators = path, answer, selector, operators
         self._clients: dict[socket.socket, _Client] = {}
-        self._listener = _listen(path)
+        self._left, self._counted = _BURST, time.monotonic()
+        self._listener = _listen(path, 0o660 if operators else 0o600)
         selector.register(self._listener, selectors.EVENT_READ, self.accept)
 
     def accept(self, _mask: int) -> None:
@@ -49,7 +54,7 @@ class Control:
             _, user, _ = _CREDENTIALS.unpack(
                 connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
             )
-            if user != os.geteuid() or len(self._clients) >= _CLIENTS:
+            if (user != os.geteuid() and not self._operators) or len(self._clients) >= _CLIENTS:
                 connection.close()
                 return
             client = _Client(connection, time.monotonic() + PATIENCE)
@@ -90,8 +95,18 @@ class Control:
         if not data or len(client.received) > LARGEST_REQUEST:
             self._drop(client)
         elif client.received.endswith(b"\n"):
-            client.out = _line(self._answer(_request(client.received)))
+            client.out = _line(self._answer(_request(client.received)) if self._may_ask() else _busy())
             self._selector.modify(client.connection, selectors.EVENT_WRITE, lambda mask: self._serve(client, mask))
+
+    def _may_ask(self) -> bool:
+        """Count one more question; of the operators' too many in a second are not answered."""
+        now = time.monotonic()
+        self._left = min(_BURST, self._left + _RATE * (now - self._counted)) - 1
+        self._counted = now
+        if self._left < 0 and self._operators:
+            self._left = 0.0
+            return False
+        return True
 
     def _drop(self, client: _Client) -> None:
         if self._clients.pop(client.connection, None):
@@ -107,12 +122,12 @@ class _Client:
         self.received, self.out = b"", b""
 
 
-def _listen(path: Path) -> socket.socket:
+def _listen(path: Path, mode: int) -> socket.socket:
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.setblocking(False)
     # The mode is right from the first moment: bind() makes the file with the umask's.
-    before = os.umask(0o177)
+    before = os.umask(0o777 & ~mode)
     try:
         listener.bind(str(path))
     finally:
@@ -131,6 +146,12 @@ def _request(data: bytes) -> Mapping[str, Any]:
 
 def _line(answer: Mapping[str, Any]) -> bytes:
     return json.dumps(answer, ensure_ascii=False).encode() + b"\n"
+
+
+def _busy() -> Mapping[str, Any]:
+    words = t("too many requests in a short time")
+    said = {language: render(words, language) for language in LANGUAGES}
+    return {"ok": False, "code": "busy", "exit_code": 4, "error": said}
 
 
 def ask(path: Path, request: Mapping[str, Any], timeout: float = 15.0) -> dict[str, Any]:
@@ -167,9 +188,9 @@ def _connected(path: Path, timeout: float) -> Iterator[socket.socket]:
             yield connection
         except PermissionError:
             raise Unreachable(
-                t("only root may speak to the agent"),
+                t("this account may not speak to the agent"),
                 where=str(path),
-                next_step=t("run it as root, for example with sudo"),
+                next_step=t("run it as root, or as an operator, who is in the group portseal"),
             ) from None
         except (FileNotFoundError, ConnectionError):
             raise Unreachable(

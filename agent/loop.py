@@ -19,7 +19,8 @@ from types import FrameType
 from agent.answers import Answers
 from agent.clock import Clock
 from agent.config import CONFIG_FOLDER, Config, load_config
-from agent.control import SOCKET, Control
+from agent.control import OPERATORS_SOCKET, SOCKET, Control
+from agent.enrol.renew import Renewal
 from agent.link.broker import Link
 from agent.link.database import storage_errors
 from agent.link.identity import agent_key
@@ -33,7 +34,7 @@ from agent.usb.events import Moment as PassMoment
 from agent.usb.gate import decide
 from agent.usb.monitor import Monitor, Pulse
 from agent.usb.sysfs import Outcome, Result, Usb
-from policies.errors import StorageFailed
+from policies.errors import ConfigError, StorageFailed
 from policies.grants import Moment
 from policies.messages.event import MAX_LIST
 
@@ -53,7 +54,7 @@ def serve(folder: Path = CONFIG_FOLDER, sysfs: Path = Path("/sys")) -> None:
     with _memory(config, clock, _Blind(usb, config, clock, service, before)) as spool:
         terminal = Terminal(config, clock, spool, usb)
         terminal.tell(before)
-        _Loop(config, terminal, service, sysfs).run()
+        _Loop(config, terminal, service, sysfs, folder).run()
 
 
 def _were_open(results: Iterable[Result]) -> list[Event]:
@@ -102,14 +103,16 @@ class _Blind:
 
 
 class _Loop:
-    def __init__(self, config: Config, terminal: Terminal, service: Service, sysfs: Path) -> None:
-        self._terminal = terminal
+    def __init__(self, config: Config, terminal: Terminal, service: Service, sysfs: Path, folder: Path) -> None:
+        self._terminal, self._folder = terminal, folder
+        self._renewal = Renewal(folder, time.monotonic())
         self._selector = selectors.DefaultSelector()
         self._monitor = Monitor(Pulse(sysfs))
-        self._answers = Answers(terminal)
-        self._control = Control(config.run / SOCKET, self._answers.answer, self._selector)
         place = config.broker
         self._link = None if place is None else Link(place, config.site, config.terminal, terminal.status)
+        self._answers = Answers(terminal, self._link)
+        self._controls = [Control(config.run / SOCKET, self._answers.answer, self._selector)]
+        self._serve_operators(config.operators)
         self._service = service
         self._stopping = ""
         self._heard = False
@@ -143,7 +146,8 @@ class _Loop:
             self._heard = self._monitor.beat()
             self._terminal.tell(self._monitor.events())
             self._terminal.look()
-            self._control.tidy()
+            self._tidy()
+            self._renew(now)
             looked = now
             if self._service.watchdog is not None and now - fed >= self._service.watchdog / 2:
                 self._service.alive()
@@ -153,8 +157,34 @@ class _Loop:
         self._report()
         if self._link is not None:
             self._link.close()
-        self._control.close()
+        for control in self._controls:
+            control.close()
         self._monitor.close()
+
+    def _serve_operators(self, folder: Path) -> None:
+        """Open the operators' socket where its folder is; without it root's goes on working."""
+        try:
+            self._controls.append(
+                Control(folder / OPERATORS_SOCKET, self._answers.operator, self._selector, operators=True)
+            )
+        except OSError as error:
+            _log.warning("no socket for operators in %s: %s", folder, error.strerror or error)
+
+    def _tidy(self) -> None:
+        for control in self._controls:
+            control.tidy()
+        self._answers.forget()
+
+    def _renew(self, now: float) -> None:
+        """Use a new certificate from now on."""
+        if self._link is None or not self._renewal.done(now):
+            return
+        try:
+            place = load_config(self._folder).broker
+            if place is not None:
+                self._link.move(place)
+        except ConfigError as error:
+            _log.error("the new certificate cannot be used: %s", error)
 
     def _obey(self) -> None:
         assert self._link is not None

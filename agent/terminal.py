@@ -60,6 +60,16 @@ class View:
     fault: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The lease that ended last, at `at` (CLOCK_BOOTTIME): why, and what became of the storage (see `lease.ended`)."""
+
+    lease: str
+    why: str
+    storage: str
+    at: float
+
+
 class Terminal:
     """The terminal of `config`; the caller owns `spool` and `usb`, and calls `look` at least every `TICK` seconds."""
 
@@ -67,6 +77,7 @@ class Terminal:
         self.config, self.clock, self.spool = config, clock, spool
         self._unmount = unmount
         self.view = View()
+        self.ended: Ended | None = None
         self._places = keeper.Places(run=config.run, state=config.state, bindings=config.bindings)
         self._enforcer = Enforcer(usb, self._decide, Hooks(self._give_back, self._use, UNMOUNT_SECONDS + 4))
         self._last = clock.read()
@@ -312,20 +323,24 @@ class Terminal:
 
     def _over(self, live: set[str], done: Pass) -> set[str]:
         """Tell of leases that are over, once nothing of them is open any more; gives their jti."""
-        over = set()
+        over, given_back = set(), set[str]()
         for lease in self.spool.state.leases:
             if lease.jti in live:
                 continue
             devices = [each.device.name for each in done.decisions if each.device.appearance in lease.used]
             if done.stuck & set(devices):
                 continue  # it could not be refused yet: the lease is over when it is
-            worst = max((_loss(self._released.pop(name, None)) for name in devices), default="")
+            worst = max((_loss(self._released.get(name)) for name in devices), default="")
+            given_back |= set(devices)
             why = self._ending.get(lease.jti, "expired" if lease.boot == self.clock.boot else "reboot")
             self._tell(
                 "lease.ended",
                 {"lease": lease.jti, "card": lease.card, "why": why, "devices": len(lease.used), "storage": worst},
             )
             over.add(lease.jti)
+            self.ended = Ended(lease.jti, why, worst, self._last.boottime)
+        for name in given_back:  # two leases that end at once have both lost what was not written
+            self._released.pop(name, None)
         return over
 
 

@@ -54,8 +54,10 @@ def said(text: str) -> tuple[str, ...]:
 @lru_cache(maxsize=32)
 def outside(lines: tuple[str, ...], blocks: Blocks) -> tuple[str, ...]:
     """Leave out the lines of `blocks`; kept like :func:`said`."""
-    found: list[str] = []
     first_of_any = re.compile("|".join(f"(?:{first.pattern})" for first, _ in blocks), re.ASCII)
+    if not any(map(first_of_any.match, lines)):
+        return lines  # as a rule
+    found: list[str] = []
     end: re.Pattern[str] | None = None
     for line in lines:
         if end is not None:

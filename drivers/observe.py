@@ -6,6 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 
 from drivers.dialect import Dialect, Fact, Read
 from drivers.parse import Row
@@ -95,18 +96,19 @@ class _Facts:
         self.rows: dict[Fact, list[Row]] = {}
         self.gives: set[str] = set()
         self.literal = False
-        self._by_port: dict[tuple[Fact, str], list[Row]] = defaultdict(list)
+        self._by_port: dict[Fact, dict[str, list[Row]]] = {fact: defaultdict(list) for fact in Fact}
         for read, rows in answers:
             self.rows.setdefault(read.fact, []).extend(rows)
             self.gives |= read.gives
             self.literal = self.literal or read.literal
+            by_port = self._by_port[read.fact]
             for row in rows if read.fact not in _CONFIGURATIONS else ():
                 for name in _ports_of(row):
-                    self._by_port[read.fact, name].append(row)
+                    by_port[name].append(row)
         self.guarded = self._guarded_vlans()
 
     def of(self, fact: Fact, port: str) -> list[Row]:
-        return self._by_port.get((fact, port), [])
+        return self._by_port[fact].get(port, [])
 
     def first(self, name: str, *facts: Fact) -> str:
         texts = (row.get(name) for fact in facts for row in self.rows.get(fact, []))
@@ -115,9 +117,9 @@ class _Facts:
     def ports(self) -> set[str]:
         """Name the ports; a neighbour's word makes none, and where names are free only the list of ports does."""
         if self.literal:
-            return {port for fact, port in self._by_port if fact in (Fact.INTERFACE, Fact.STATUS)}
+            return {port for fact in (Fact.INTERFACE, Fact.STATUS) for port in self._by_port[fact]}
         named = (Fact.INTERFACE, Fact.STATUS, Fact.SECURE, Fact.SECURE_MAC, Fact.LEARNED)
-        return {port for fact, port in self._by_port if fact in named and _is_port(port)}
+        return {port for port in set().union(*(self._by_port[fact] for fact in named)) if _is_port(port)}
 
     def capabilities(self) -> frozenset[str]:
         both = Fact.RUNNING in self.rows and Fact.STARTUP in self.rows
@@ -281,6 +283,7 @@ class _Facts:
             yield tuple(part for _, part in above)
 
 
+@lru_cache(maxsize=16_384)
 def _is_port(name: str) -> bool:
     try:
         interface = parse_interface(name)
@@ -291,18 +294,21 @@ def _is_port(name: str) -> bool:
     return interface.kind in _PORT_KINDS or (interface.kind not in KINDS and not _NO_PORT.match(name))
 
 
-def _ports_of(row: Row) -> Iterator[str]:
+def _ports_of(row: Row) -> list[str]:
     port, ports = row.get("port"), row.get("ports")
-    if isinstance(port, str):
-        yield port
+    named = [port] if isinstance(port, str) else []
     if isinstance(ports, list):
-        yield from (name for name in ports if isinstance(name, str))
+        named += [name for name in ports if isinstance(name, str)]
+    return named
 
 
 def _merged(rows: Iterable[Row], *, last: bool = False) -> Row:
     """Merge rows about one subject: a later one adds what is missing, or with `last` replaces what it says."""
     merged: Row = {}
     for row in rows:
+        if not merged:  # as a rule there is one row only
+            merged = {name: value for name, value in row.items() if value is not None}
+            continue
         for name, value in row.items():
             if value is not None and (merged.get(name) is None or (last and value != "")):
                 merged[name] = value

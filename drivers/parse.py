@@ -137,13 +137,12 @@ class _Parser:
         lines = self._lines(text)
         if form.bare:
             self._configuration(lines)
+        elif form.read.start:
+            self._records(lines)
         else:
-            take = self._record if form.read.start else self._table
-            for line in lines:
-                if not take(line):
-                    self._other(line)
-            self._close()
-        if form.complete is not None and not any(map(form.complete.match, lines)):
+            self._table(lines)
+        # A configuration's last line says that it is whole, a table's heading that it is one.
+        if form.complete is not None and not any(map(form.complete.match, reversed(lines) if form.lenient else lines)):
             raise CutShort(self.where, self.read.command)
         if self._total is not None and self._total[0] != len(self._found):
             raise self._unparsed(self._total[1])
@@ -160,48 +159,49 @@ class _Parser:
 
     def _configuration(self, lines: Iterable[str]) -> None:
         """Take lines as they are: there are thousands of them, and nothing in them is to be turned."""
-        match_any, found = self.form.any_of.match, self._found
+        self._found = [{"line": match[1]} for match in map(self.form.any_of.match, lines) if match is not None]
+
+    def _table(self, lines: Iterable[str]) -> None:
+        match_any, patterns = self.form.any_of.match, self.form.patterns
         for line in lines:
-            if (match := match_any(line)) is not None:
-                found.append({"line": match[1]})
-            else:
+            if self.form.undecided and self._refused(line):
+                raise self._unparsed(line)
+            match = match_any(line)
+            if match is None:
                 self._other(line)
+                continue
+            pattern = patterns[match.lastindex or 0]
+            if pattern.role == "total":
+                self._total = (int(match[pattern.fields[0][0]]), line)
+                continue
+            row: Row = {}
+            self._add(row, match, pattern, line)
+            self._found.append(self._with_defaults(row))
 
-    def _table(self, line: str) -> bool:
-        if self._refused(line):
-            raise self._unparsed(line)
-        match = self.form.any_of.match(line)
-        if match is None:
-            return False
-        pattern = self.form.patterns[match.lastindex or 0]
-        if pattern.role == "total":
-            self._total = (int(match[pattern.fields[0][0]]), line)
-            return True
-        row: Row = {}
-        self._add(row, match, pattern, line)
-        self._found.append(self._with_defaults(row))
-        return True
-
-    def _record(self, line: str) -> bool:
-        match = self.form.any_of.match(line)
-        if match is None:
-            return False
-        pattern = self.form.patterns[match.lastindex or 0]
-        if pattern.role == "total":
-            self._total = (int(match[pattern.fields[0][0]]), line)
-            return True
-        if pattern.role == "start":
-            self._close()
-            self._open = {}
-        elif pattern.role == "stop":
-            self._close()
-        if self._open is None:
-            return False
-        self._add(self._open, match, pattern, line)
-        return True
+    def _records(self, lines: Iterable[str]) -> None:
+        match_any, patterns = self.form.any_of.match, self.form.patterns
+        for line in lines:
+            match = match_any(line)
+            if match is None:
+                self._other(line)
+                continue
+            pattern = patterns[match.lastindex or 0]
+            if pattern.role == "total":
+                self._total = (int(match[pattern.fields[0][0]]), line)
+                continue
+            if pattern.role == "start":
+                self._close()
+                self._open = {}
+            elif pattern.role == "stop":
+                self._close()
+            if self._open is None:
+                self._other(line)
+            else:
+                self._add(self._open, match, pattern, line)
+        self._close()
 
     def _other(self, line: str) -> None:
-        if self.form.ignore is not None and self.form.ignore.match(line):
+        if self.form.lenient or (self.form.ignore is not None and self.form.ignore.match(line)):
             return
         if not self.read.open_text or self._refused(line):
             raise self._unparsed(line)
@@ -224,20 +224,21 @@ class _Parser:
 
     def _add(self, row: Row, match: re.Match[str], pattern: _Pattern, line: str) -> None:
         members: dict[str, dict[str, object]] = {}
-        for group, name, turn in pattern.fields:
-            text = match[group]
-            if text is None:
-                continue
-            try:
+        many = self.read.many
+        try:
+            for group, name, turn in pattern.fields:
+                text = match[group]
+                if text is None:
+                    continue
                 value = turn(text)
-            except (InputError, ValueError):
-                raise self._unparsed(line) from None
-            if name in self.read.many:
-                members.setdefault(self.read.many[name], {})[name] = value
-            elif isinstance(value, frozenset) and isinstance(before := row.get(name), frozenset):
-                row[name] = before | value
-            else:
-                row.setdefault(name, value)
+                if name in many:
+                    members.setdefault(many[name], {})[name] = value
+                elif name not in row:
+                    row[name] = value
+                elif isinstance(value, frozenset) and isinstance(before := row[name], frozenset):
+                    row[name] = before | value
+        except (InputError, ValueError):
+            raise self._unparsed(line) from None
         for name, member in members.items():
             collected = row.setdefault(name, [])
             assert isinstance(collected, list)
@@ -271,11 +272,13 @@ class _Form:
         )
         #: Nothing else proves that the answer is one.
         self.undecided = read.open_text and not read.complete
+        #: Any line may be unknown: most of a configuration is not ours.
+        self.lenient = read.open_text and not self.undecided
         many = [*read.many.values()]
         self.alone = frozenset(name for name in many if many.count(name) == 1)
-        plain = not (read.start or read.values or read.many or read.defaults or self.undecided)
+        plain = not (read.start or read.values or read.many or read.defaults)
         fields = [(group, name) for pattern in self.patterns.values() for group, name, _ in pattern.fields]
-        self.bare = plain and len(self.patterns) == 1 and fields == [(1, "line")]
+        self.bare = self.lenient and plain and len(self.patterns) == 1 and fields == [(1, "line")]
 
 
 @lru_cache(maxsize=1024)
@@ -308,8 +311,11 @@ def _turning(read: Read, name: str) -> Callable[[str], object]:
     """Give what makes a field's value of its text; it raises InputError or ValueError for a text that is none."""
     known, typed = read.values.get(name), _typing(name, read.literal)
 
+    if known is None and typed is str:
+        return str.strip if name != "line" else str.rstrip  # a configuration's indent is its structure
+
     def turn(text: str) -> object:
-        text = text.strip() if name != "line" else text.rstrip()  # a configuration's indent is its structure
+        text = text.strip()
         if known is None:
             return typed(text)
         for key in (text, text.lower(), "*"):
@@ -317,7 +323,8 @@ def _turning(read: Read, name: str) -> Callable[[str], object]:
                 return typed(text) if known[key] == "*" else known[key]
         raise ValueError(name)
 
-    return turn
+    # Names, addresses, numbers and the vendor's words come again and again; but a list is each row's own.
+    return turn if name.rpartition("_")[2] == "ports" else lru_cache(maxsize=4096)(turn)
 
 
 def _typing(name: str, literal: bool) -> Callable[[str], object]:

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from policies.cards.rights import Reader
 from policies.errors import ConfigError
+from policies.layout_source import check_apart, check_logins
+from policies.messages.identities import Identity, Role
+from policies.messages.topics import is_name
 from policies.model import ExceptedPort, Violation
 from policies.names import canonical, expand_ports, parse_interface
 from policies.names.shown import shown
 from policies.platforms import literal_names
-from policies.site import Parameters, Site, SnmpAccess, Switch, Uplink, Vlan
+from policies.site import BrokerMode, Parameters, Site, SnmpAccess, Switch, Uplink, Vlan
 from policies.terminal import LockLevel, PortLock, RegisteredPort, Terminal, TerminalPlatform
 from policies.texts import Text, t
 from policies.toml import Place
@@ -164,6 +168,18 @@ def site(values: dict[str, Any], place: Place) -> Site:
         seen[declared.id] = declared.name
     _one_address_each(values["switches"], place)
     _readers_open_terminals(values["readers"], values["terminals"], place)
+    _known_on_the_broker(values, place)
+    if values["broker"].mode is BrokerMode.MANAGED and values["web"].port == values["broker"].port:
+        raise (
+            place.at("web")
+            .at("port")
+            .error(
+                t("the broker listens on port {port} too", port=values["web"].port), t("give one of them another port")
+            )
+        )
+    check_apart(values["readers"], place)
+    if values["broker"].mode is BrokerMode.MANAGED:
+        check_logins(values["readers"], values["broker"].legacy_port, place)
     head = values["site"]
     return Site(
         name=head["name"],
@@ -179,6 +195,8 @@ def site(values: dict[str, Any], place: Place) -> Site:
         holidays=values["holidays"],
         authority=values["authority"][0],
         list_source=values["authority"][1],
+        broker=values["broker"],
+        web=values["web"],
     )
 
 
@@ -215,6 +233,24 @@ def _readers_open_terminals(readers: Iterable[Reader], terminals: Iterable[Termi
                     t("the terminal {name} has no agent, so that no swipe can open it", name=shown(name)),
                     t("remove it here, or give the terminal an agent"),
                 )
+
+
+def _known_on_the_broker(values: dict[str, Any], place: Place) -> None:
+    """The names of the site, of its readers, and of terminals with an agent stand in topics and in certificates."""
+    if not is_name(values["site"]["name"]):
+        raise (
+            place.at("site")
+            .at("name")
+            .error(t("the name is too long for a topic"), t("write at most 64 bytes; a Chinese character takes three"))
+        )
+    for section, role in (("terminals", Role.TERMINAL), ("readers", Role.READER)):
+        for each in values[section]:
+            if role is Role.READER or each.agent:
+                place.at(section).at(each.name).checked(partial(_common_name, role), each.name)
+
+
+def _common_name(role: Role, name: str) -> str:
+    return str(Identity(role, name))
 
 
 def _ports(texts: Iterable[str], place: Place, *, literal: bool) -> tuple[str, ...]:

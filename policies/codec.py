@@ -22,17 +22,27 @@ T = TypeVar("T")
 
 def to_plain(value: object) -> Any:
     """Turn a frozen value into dicts, lists, strings, integers, booleans and None; floats are refused (TypeError)."""
-    if isinstance(value, Enum):
-        return value.value
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    for kind, writer in _WRITERS:
-        if isinstance(value, kind):
-            return writer(value)
-    if is_dataclass(value) and not isinstance(value, type):
-        pairs = ((item.name, getattr(value, item.name)) for item in fields(value))
-        return {name: to_plain(item) for name, item in pairs if item is not None}
-    raise TypeError(f"{type(value).__name__} cannot be stored")
+    writer = _WRITER_OF.get(type(value))
+    if writer is None:
+        writer = _WRITER_OF[type(value)] = _writer_of(type(value))
+    return writer(value)
+
+
+def _writer_of(kind: type) -> Callable[[Any], object]:
+    """Choose how values of a type are written; once for each type, for decisions are written by the thousand."""
+    if issubclass(kind, Enum):
+        return lambda value: value.value
+    if issubclass(kind, (NoneType, bool, int, str)):
+        return lambda value: value
+    for known, writer in _WRITERS:
+        if issubclass(kind, known):
+            return writer
+    if is_dataclass(kind):
+        names = tuple(item.name for item in fields(kind))
+        return lambda value: {
+            name: to_plain(item) for name in names if (item := getattr(value, name)) is not None
+        }  # fmt: skip
+    raise TypeError(f"{kind.__name__} cannot be stored")
 
 
 def from_plain(kind: type[T], data: object, where: str = "") -> T:
@@ -212,3 +222,4 @@ _WRITERS: tuple[tuple[type | tuple[type, ...], Callable[[Any], object]], ...] = 
     ((set, frozenset), _members),
     ((list, tuple), lambda items: list(map(to_plain, items))),
 )
+_WRITER_OF: dict[type, Callable[[Any], object]] = {}

@@ -70,14 +70,17 @@ def expected(
         if binding.switch == switch.name:
             by_port.setdefault(binding.port, []).append((devices[binding.device], binding.vlan))
     ports: dict[str, ExpectedPort] = {}
+    shut = _shut_config(site)
     for name in switch.ports:
-        port = _port(site, switch, name, by_port.get(name, []), today)
+        port = _port(site, switch, name, by_port.get(name, []), today, shut)
         reason = (blocked or {}).get(name)
         ports[name] = _block(port, reason) if reason is not None else port
     return ExpectedSwitch(switch.name, ports, _vlans(site, ports.values()))
 
 
-def _port(site: Site, switch: Switch, name: str, bound: list[tuple[Device, int]], today: date) -> ExpectedPort:
+def _port(
+    site: Site, switch: Switch, name: str, bound: list[tuple[Device, int]], today: date, shut: PortConfig
+) -> ExpectedPort:
     edge = name in switch.edge_ports
     if (uplink := switch.uplink(name)) is not None:
         config = PortConfig(
@@ -88,7 +91,7 @@ def _port(site: Site, switch: Switch, name: str, bound: list[tuple[Device, int]]
         return ExpectedPort(name, PortRole.UPLINK, config, t("declared uplink"), protected=t("it is a declared uplink"))
     management = t("it carries the management path") if name in switch.management_ports else None
     if bound:
-        devices = tuple(device for device, _ in bound)
+        devices = tuple([device for device, _ in bound])
         config = _bound_config(site, bound)
         return ExpectedPort(name, PortRole.BOUND, config, _bound_reason(devices), devices, management, edge)
     if management is not None:
@@ -104,15 +107,17 @@ def _port(site: Site, switch: Switch, name: str, bound: list[tuple[Device, int]]
             return ExpectedPort(name, PortRole.EXCEPTED, PortConfig(), reason, protected=t("it is excepted"), edge=edge)
     if not site.parameters.shut_unused:
         return ExpectedPort(name, PortRole.UNMANAGED, PortConfig(), t("nothing is bound to it"), edge=edge)
-    return ExpectedPort(name, PortRole.SHUT, _shut_config(site), _shut_reason(switch, name), edge=edge)
+    return ExpectedPort(name, PortRole.SHUT, shut, _shut_reason(switch, name), edge=edge)
 
 
 def _bound_config(site: Site, bound: list[tuple[Device, int]]) -> PortConfig:
     vlan = bound[0][1]
     pairs = frozenset(
-        IpBinding(device.mac, device.ip, its_vlan)
-        for device, its_vlan in bound
-        if site.parameters.bind_ip and device.ip is not None
+        [
+            IpBinding(device.mac, device.ip, its_vlan)
+            for device, its_vlan in bound
+            if site.parameters.bind_ip and device.ip is not None
+        ]
     )
     # Source guard denies every address without a pair, so one device without an IP keeps it off for the whole port.
     guard = len(pairs) == len(bound)
@@ -122,7 +127,7 @@ def _bound_config(site: Site, bound: list[tuple[Device, int]]) -> PortConfig:
         secure=True,
         maximum=len(bound),
         violation=site.parameters.violation,
-        secure_macs=frozenset(SecureMac(device.mac, its_vlan) for device, its_vlan in bound),
+        secure_macs=frozenset([SecureMac(device.mac, its_vlan) for device, its_vlan in bound]),
         ip_bindings=pairs if guard else frozenset(),
         source_guard=guard,
         admin_up=True,
@@ -143,7 +148,7 @@ def _shut_config(site: Site) -> PortConfig:
 
 
 def _bound_reason(devices: tuple[Device, ...]) -> Text:
-    return t("bound to {devices}", devices=", ".join(device.name for device in devices))
+    return t("bound to {devices}", devices=", ".join([device.name for device in devices]))
 
 
 def _shut_reason(switch: Switch, name: str) -> Text:

@@ -10,6 +10,7 @@ from functools import cache
 from policies import builders, values
 from policies.cards.profile import parse_zone
 from policies.clauses.notice import notice
+from policies.layout_broker import broker, web
 from policies.layout_reader import authority, holidays, policy_keys, profiles, readers
 from policies.layout_switch import switches
 from policies.layout_terminal import terminals
@@ -33,6 +34,7 @@ def layout() -> Section:
         build=builders.site,
         sections=(
             _site(), _policy(), _vlans(), switches(), terminals(), readers(), authority(), profiles(), holidays(),
+            broker(), web(),
         ),
     )  # fmt: skip
 

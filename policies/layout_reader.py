@@ -11,16 +11,12 @@ from policies.cards.number import CardLength, CardRule, Digits, Order, read_leng
 from policies.cards.profile import parse_window, parse_zone
 from policies.cards.rights import Holiday, HolidayKind, OnHolidays, Reader, TimeProfile, Trust
 from policies.errors import ConfigError, InputError
+from policies.layout_source import FORMATS, check_source, source_keys
 from policies.names.shown import shown
 from policies.site import ListSource
 from policies.texts import t
 from policies.toml import Key, Place, Section, a_list
 
-#: What a reader's messages look like; those of PROVING carry a proof of where they come from.
-FORMATS = (
-    "native", "uhppoted", "esp-rfid", "esphome", "tasmota", "zigbee2mqtt", "hikvision", "dahua", "dahua-vto",
-)  # fmt: skip
-PROVING = frozenset({"native", "uhppoted"})
 _MOST_DAYS = 366
 
 
@@ -29,7 +25,7 @@ def readers() -> Section:
     return Section(
         name="readers",
         about=t("One table for each card reader of the access-control system whose swipes open terminals."),
-        keys=(*_reader_keys(), *_rule_keys(t("this reader's numbers"))),
+        keys=(*_reader_keys(), *source_keys(), *_rule_keys(t("this reader's numbers"))),
         build=reader,
         named=values.name,
         sample_name="gate-reader",
@@ -145,7 +141,7 @@ def _reader_keys() -> tuple[Key, ...]:
             "format", values.choice(*FORMATS),
             about=t("What its messages look like."),
             values=t("one of {options}", options=", ".join(FORMATS)),
-            sample='"native"',
+            sample='"uhppoted"',
             required=True,
         ),
         Key(
@@ -238,14 +234,12 @@ def _source_keys() -> Iterator[Key]:
 
 def reader(found: dict[str, Any], place: Place) -> Reader:
     """Build [readers.NAME]: only messages that carry a proof can be trusted as the reader's own."""
-    trust = Trust(found["trust"])
-    if trust is Trust.AUTHENTICATED and found["format"] not in PROVING:
-        raise place.at("trust").error(
-            t("messages of format {format} prove nothing, so that the reader only identifies", format=found["format"]),
-            t('write trust = "identified", or let the reader speak one of {options}', options=", ".join(FORMATS[:2])),
-        )
+    check_source(found, place)
     rule = card_rule({name: found.pop(name) for name in ("digits", "order", "length", "parity", "facility")}, place)
-    return Reader(**{**found, "trust": trust, "rule": rule, "zone": found["zone"] or ""})
+    topics = found.pop("topic")
+    return Reader(
+        **{**found, "trust": Trust(found["trust"]), "rule": rule, "zone": found["zone"] or "", "topics": topics}
+    )
 
 
 def card_rule(found: dict[str, Any], place: Place) -> CardRule:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
-
 from policies import builders, values
-from policies.names.shown import shown
 from policies.terminal import LockLevel, TerminalPlatform, port_path
 from policies.texts import t
-from policies.toml import Key, Place, Section
+from policies.toml import Key, Section
 
 
 def terminals() -> Section:
@@ -49,7 +46,7 @@ def _machine_keys() -> tuple[Key, ...]:
             about=t("What it is used for."), values=t("one line of text"), sample='"video export"', default="",
         ),
         Key(
-            "photo", photo,
+            "photo", values.site_path,
             about=t("A photo of its USB ports with their labels, as a path in the site folder."),
             values=t("a path without '..' that does not begin with '/'"),
             sample='"photos/guard-1.jpg"',
@@ -143,15 +140,3 @@ def _lock() -> Section:
         build=builders.lock,
         optional=True,
     )  # fmt: skip
-
-
-def photo(raw: object, place: Place) -> str:
-    """Read a path below the site folder; whether the file is there is `doctor`'s question."""
-    given: str = values.text(raw, place)
-    path = PurePosixPath(given)
-    if path.is_absolute() or ".." in path.parts or "\\" in given or path == PurePosixPath():
-        raise place.error(
-            t("{text} is not a path in the site folder", text=shown(given)),
-            t("put the photo into the site folder and write its path from there"),
-        )
-    return str(path)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from operator import attrgetter
+from typing import Any
 
 from policies.texts import Text
 
@@ -356,21 +357,28 @@ _settings_of = attrgetter(*_SETTINGS)
 
 
 def changed_fields(before: PortConfig, after: PortConfig) -> tuple[str, ...]:
-    """Name the settings that `after` demands and `before` does not already have.
+    """Name the settings that `after` demands and `before` does not already have; see :func:`demands`."""
+    return tuple(demands(before, after))
+
+
+def demands(before: PortConfig, after: PortConfig) -> dict[str, Any]:
+    """Give the settings that `after` demands and `before` does not already have, with the value demanded.
 
     Equivalent states are equal: a sticky MAC and a configured one, a MAC with the VLAN and one without
     (platforms that keep no VLAN with it).
     """
-    found = []
-    for name, wanted, seen in zip(_SETTINGS, _settings_of(after), _settings_of(before), strict=True):
-        if wanted is None or wanted == seen:
-            continue
-        if name != "secure_macs" or seen is None or not _same_macs(wanted, seen):
-            found.append(name)
-    return tuple(found)
+    return {
+        name: wanted
+        for name, wanted, seen in zip(_SETTINGS, _settings_of(after), _settings_of(before), strict=True)
+        if wanted is not None
+        and wanted != seen
+        and (name != "secure_macs" or seen is None or not _same_macs(wanted, seen))
+    }
 
 
 def _same_macs(wanted: frozenset[SecureMac], seen: frozenset[SecureMac]) -> bool:
+    if not (wanted and seen):
+        return wanted == seen
     return not missing_macs(wanted, seen) and not missing_macs(seen, wanted)
 
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from functools import lru_cache
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 
 from policies.model import (
     ChangeSet,
@@ -23,7 +23,7 @@ from policies.model import (
     Refusal,
     SwitchChanges,
     VlanChange,
-    changed_fields,
+    demands,
 )
 from policies.names import format_vlans
 from policies.settings import SETTING_WORDS
@@ -33,6 +33,8 @@ from policies.texts import Text, listed, t
 SETTINGS = tuple(field.name for field in fields(PortConfig))
 _settings_of = attrgetter(*SETTINGS)
 _ALL = frozenset(SETTINGS)
+#: Where the settings that are sets stand in a row of name and settings.
+_SETS = tuple(1 + SETTINGS.index(name) for name in ("allowed_vlans", "secure_macs", "ip_bindings"))
 
 #: What IP source guard consists of.
 _GUARD = frozenset({"ip_bindings", "source_guard"})
@@ -99,8 +101,10 @@ def plan_switch(
 def able(config: PortConfig, observed: ObservedSwitch, port: str = "") -> PortConfig:
     """Keep only the demands that the switch can meet; what falls away is a finding of comply, never a silence."""
     lacking = _ALL - observed.capabilities
-    if unguarded(config, observed) or (config.source_guard is True and port in observed.trusted_ports):
+    if config.source_guard is True and (port in observed.trusted_ports or unguarded(config, observed)):
         lacking |= _GUARD
+    if not lacking:
+        return config
     dropped = {name: None for name in lacking if getattr(config, name) is not None}
     return replace(config, **dropped) if dropped else config
 
@@ -116,7 +120,7 @@ def unguarded(config: PortConfig, observed: ObservedSwitch) -> bool:
 
 def snapshot_digest(observed: ObservedSwitch) -> str:
     """Hash (SHA-256, hex) name, managed settings of all ports, and VLANs: a plan is stale when this has changed."""
-    ports = [[name, *map(_plain, _settings_of(port.config))] for name, port in sorted(observed.ports.items())]
+    ports = [_plain(name, port.config) for name, port in sorted(observed.ports.items(), key=itemgetter(0))]
     blocked = sorted(name for name, port in observed.ports.items() if port.oper is Oper.BLOCKED)
     vlans = sorted((observed.vlans or {}).items())
     text = json.dumps([SETTINGS, observed.hostname, ports, blocked, vlans], separators=(",", ":"))
@@ -189,19 +193,19 @@ def likely_uplink(port: ObservedPort, devices: int = 0) -> Text | None:
         capabilities = {word[0].upper() for word in neighbour.capabilities.replace(",", " ").split()}
         if not capabilities or _FORWARDS & capabilities:
             return t("LLDP says that {system} is behind it", system=neighbour.system or neighbour.chassis)
-    macs = sorted({entry.mac for entry in port.learned if entry.kind != "self"})
-    if len(macs) > max(devices, 1):
-        return t("{count} MACs are learned on it", count=len(macs))
+    if len(port.learned) > max(devices, 1):
+        macs = {entry.mac for entry in port.learned if entry.kind != "self"}
+        if len(macs) > max(devices, 1):
+            return t("{count} MACs are learned on it", count=len(macs))
     return None
 
 
 def _change(wanted: ExpectedPort, seen: ObservedPort, observed: ObservedSwitch) -> PortChange | None:
     target = able(wanted.config, observed, wanted.name)
     recover = seen.oper is Oper.BLOCKED and target.admin_up is True
-    demanded = changed_fields(seen.config, target)
-    if not demanded and not recover:
+    settings = demands(seen.config, target)
+    if not settings and not recover:
         return None
-    settings = {name: getattr(target, name) for name in demanded}
     if "secure_macs" in settings:
         # The templates need the VLAN beside the MAC, and VLAN-scoped secure MACs are orphaned when the VLAN moves.
         settings["access_vlan"] = target.access_vlan
@@ -211,11 +215,11 @@ def _change(wanted: ExpectedPort, seen: ObservedPort, observed: ObservedSwitch) 
 def _with_cut_off(wanted: ExpectedPort, seen: ObservedPort) -> Text:
     if seen.config.secure or not seen.learned:
         return wanted.reason
-    known = {device.mac for device in wanted.devices}
-    foreign = sorted({entry.mac for entry in seen.learned if entry.kind == "dynamic"} - known)
+    foreign = {entry.mac for entry in seen.learned if entry.kind == "dynamic"}
+    foreign.difference_update([device.mac for device in wanted.devices])
     if not foreign:
         return wanted.reason
-    return t("{reason}; cuts off {macs}, seen there now", reason=wanted.reason, macs=", ".join(foreign))
+    return t("{reason}; cuts off {macs}, seen there now", reason=wanted.reason, macs=", ".join(sorted(foreign)))
 
 
 def _refuse(
@@ -226,7 +230,7 @@ def _refuse(
         return Refusal(switch, wanted.name, wanted.protected)
     if seen.channel:
         return Refusal(switch, wanted.name, _of_channel(expected, seen.channel))
-    if any(entry.mac in own_macs for entry in seen.learned):
+    if seen.learned and not own_macs.isdisjoint([entry.mac for entry in seen.learned]):
         return Refusal(
             switch, wanted.name, t("it carries the management path: the controller's own MAC is learned on it")
         )
@@ -252,17 +256,17 @@ def _of_channel(expected: ExpectedSwitch, channel: str) -> Text:
 
 def _no_way_back(switch: str, change: PortChange, capabilities: frozenset[str]) -> Refusal | None:
     """Refuse to change what could not be given back: what a rollback cannot write must not be lost."""
-    fields = change.fields
-    if "mode" in fields and change.before.mode is PortMode.ROUTED:
+    moded = change.after.mode is not None
+    if moded and change.before.mode is PortMode.ROUTED:
         return Refusal(switch, change.port, t("it is a routed port; make it a switch port by hand, or leave it out"))
-    unknown = [name for name in _unknown(change, frozenset(fields)) if name in capabilities]
+    unknown = [name for name in _unknown(change) if name in capabilities]
     if unknown:
         why = t(
             "what is set now could not be given back: {settings}; set it by hand, or leave the port out",
             settings=listed([SETTING_WORDS[name] for name in unknown]),
         )
         return Refusal(switch, change.port, why)
-    if "mode" not in fields:
+    if not moded:
         return None
     lost = [name for name in _OF_MODE if name not in capabilities and getattr(change.before, name) is not None]
     if not lost:
@@ -277,10 +281,11 @@ def _no_way_back(switch: str, change: PortChange, capabilities: frozenset[str]) 
     )
 
 
-def _unknown(change: PortChange, fields: frozenset[str]) -> Iterable[str]:
+def _unknown(change: PortChange) -> Iterable[str]:
     """Name the settings that a change would alter and that were read without being understood, or not at all."""
     if None not in _settings_of(change.before):
         return ()
+    fields = set(change.fields)
     altered = fields | ({"secure_macs"} if {"mode", "access_vlan"} & fields else set())
     # Some platforms keep no access VLAN with a trunk, and no trunk's VLANs with an access port: None is then none.
     idle = {PortMode.TRUNK: _OF_MODE[:1], PortMode.ACCESS: _OF_MODE[1:]}.get(change.before.mode or PortMode.DYNAMIC, ())
@@ -306,11 +311,14 @@ def _missing_vlans(
     )
 
 
-def _plain(value: object) -> object:
-    """Give one setting as JSON; a trunk's 4094 VLANs are written as ranges, once for all ports that carry them."""
-    if not isinstance(value, frozenset):
-        return value
-    return _written_set(value)
+def _plain(name: str, config: PortConfig) -> list[object]:
+    """Give a port's settings as JSON; a trunk's 4094 VLANs are written as ranges, once for all ports that have them."""
+    row: list[object] = [name, *_settings_of(config)]
+    for place in _SETS:
+        values = row[place]
+        if isinstance(values, frozenset):
+            row[place] = _written_set(values)
+    return row
 
 
 @lru_cache(maxsize=1024)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 from policies.cards.number import CardRule
@@ -116,7 +117,50 @@ class Switch:
 
     def uplink(self, port: str) -> Uplink | None:
         """Give the declared uplink at `port`, if it is one."""
-        return next((uplink for uplink in self.uplinks if uplink.port == port), None)
+        for uplink in self.uplinks:
+            if uplink.port == port:
+                return uplink
+        return None
+
+
+class BrokerMode(StrEnum):
+    """Whose the broker is: `managed` by Portseal as its own child, or `external`, which the site runs itself."""
+
+    MANAGED = "managed"
+    EXTERNAL = "external"
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """[broker]: how processes reach the MQTT broker.
+
+    host: the name or address by which terminals reach it; "" until terminals are enrolled.
+    names: further names and addresses of the same machine, which its certificate bears.
+    listen, port: where a managed broker listens; an external one is at `host`, `port`.
+    authority, certificate, key: PEM files below the site folder for an external broker: who vouches for it, and by what
+    the controller is known there ("": the controller's own certificate).
+    legacy_listen, legacy_port: where readers without certificates are heard, if one has a login; port 0: nowhere.
+    """
+
+    mode: BrokerMode = BrokerMode.MANAGED
+    host: str = ""
+    names: tuple[str, ...] = ()
+    listen: str = "0.0.0.0"  # noqa: S104 - terminals come from the network; site.toml can name one address
+    port: int = 8883
+    authority: str = ""
+    certificate: str = ""
+    key: str = ""
+    legacy_listen: str = "127.0.0.1"
+    legacy_port: int = 1883
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """[web]: the controller's HTTPS door, for enrolment and for readers that speak HTTP; `host` "": the broker's."""
+
+    host: str = ""
+    listen: str = "0.0.0.0"  # noqa: S104 - as the broker's
+    port: int = 8843
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +198,8 @@ class Site:
     holidays: tuple[Holiday, ...] = ()
     authority: CardRule = field(default_factory=CardRule)
     list_source: ListSource = ListSource()
+    broker: Broker = Broker()
+    web: Web = Web()
 
     def switch(self, name: str) -> Switch | None:
         """Give the switch called `name`, if it is declared."""
@@ -162,6 +208,10 @@ class Site:
     def terminal(self, name: str) -> Terminal | None:
         """Give the terminal called `name`, if it is declared."""
         return next((terminal for terminal in self.terminals if terminal.name == name), None)
+
+    def reader(self, name: str) -> Reader | None:
+        """Give the card reader called `name`, if it is declared."""
+        return next((reader for reader in self.readers if reader.name == name), None)
 
     def vlan(self, purpose: str) -> Vlan | None:
         """Give the first VLAN with this purpose, if one is declared."""

@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Callable
 from datetime import date, datetime
+from pathlib import PurePosixPath
 from typing import TypeVar
 
 from policies.errors import ConfigError
@@ -156,6 +157,18 @@ def secret(raw: object, place: Place) -> str:
             name=suggested,
         ),
     )
+
+
+def site_path(raw: object, place: Place) -> str:
+    """Read a path below the site folder; whether the file is there is the question of who opens it."""
+    given = text(raw, place)
+    path = PurePosixPath(given)
+    if path.is_absolute() or ".." in path.parts or "\\" in given or path == PurePosixPath():
+        raise place.error(
+            t("{text} is not a path in the site folder", text=shown(given)),
+            t("put the file into the site folder and write its path from there"),
+        )
+    return str(path)
 
 
 def strings(raw: object, place: Place) -> tuple[str, ...]:

@@ -14,12 +14,15 @@ need mmdebstrap mmdebstrap
 need lz4 lz4
 need depmod kmod
 need setpriv util-linux
+need mke2fs e2fsprogs
+need debugfs e2fsprogs
 need mosquitto mosquitto
 if [ "${1:-lab}" = test ]; then
     need snmpwalk snmp
     need ssh openssh-client
     need systemd-analyze systemd
     need umockdev-run umockdev
+    need dbus-daemon dbus-daemon
 fi
 [ -z "$packages" ] && exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

@@ -6,6 +6,7 @@ Exit codes are those of `portseal`: 0 done, 1 nothing found, 2 usage, 3 this mac
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,12 +59,27 @@ class Spot:
         """Make the option --json (parameter `as_json`)."""
         return self.option("--json", "as_json", about=t("Print JSON."), is_flag=True)
 
-    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Ask the running agent; a refusal becomes the error whose exit code the agent names."""
+    def seat(self) -> Path:
+        """Give the socket for the verbs of an operator: the operators' where it may be used, else root's.
+
+        An operator need not be able to read the terminal's declaration: then the folders are the usual ones.
+        """
+        from agent.config import OPERATORS_FOLDER, load_config
+        from agent.control import OPERATORS_SOCKET, SOCKET
+
+        try:
+            config = load_config(self.folder)
+        except (PortsealError, OSError):
+            return OPERATORS_FOLDER / OPERATORS_SOCKET
+        operators, control = config.operators / OPERATORS_SOCKET, config.run / SOCKET
+        return control if os.access(control, os.W_OK) and not os.access(operators, os.W_OK) else operators
+
+    def ask(self, request: Mapping[str, Any], *, operator: bool = False) -> dict[str, Any]:
+        """Ask the running agent, as an operator or as root; a refusal becomes the error that the agent names."""
         from agent.config import load_config
         from agent.control import SOCKET, ask
 
-        answer = ask(load_config(self.folder).run / SOCKET, request)
+        answer = ask(self.seat() if operator else load_config(self.folder).run / SOCKET, request)
         if answer.get("ok"):
             return answer
         kinds: dict[object, type[PortsealError]] = {USAGE: UsageError, REFUSED: SafetyRefusal}

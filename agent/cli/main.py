@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import click
 
-from agent.cli import census, install, rescue, running
+from agent.cli import census, enrol, install, operator, rescue, running
 from agent.cli.base import DONE, FOLDER, SYSFS, USAGE, Spot
 from policies.errors import PortsealError
 from policies.texts import LANGUAGES, render, t
@@ -21,7 +21,14 @@ def make(spot: Spot) -> click.Group:
     """Make the command tree with its help in the language of `spot`."""
     words = spot.words(t("The agent of a terminal: keeps its USB ports shut until a card is swiped."))
     agent = click.Group("portseal-agent", help=words)
-    for command in (*running.verbs(spot), *rescue.verbs(spot), *census.verbs(spot), *install.verbs(spot)):
+    for command in (
+        *running.verbs(spot),
+        *operator.verbs(spot),
+        *rescue.verbs(spot),
+        *census.verbs(spot),
+        *enrol.verbs(spot),
+        *install.verbs(spot),
+    ):
         agent.add_command(command)
         command.params.append(_language_option(spot.language))
     agent.params += [_language_option(spot.language), _version_option(spot.language)]

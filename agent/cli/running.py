@@ -31,7 +31,7 @@ def _serving(spot: Spot) -> list[click.Command]:
 
 def _looking(spot: Spot) -> list[click.Command]:
     def status(as_json: bool) -> int:
-        told = spot.ask({"do": "status"})
+        told = spot.ask({"do": "status"}, operator=True)
         if as_json:
             spot.give(told)
         else:
@@ -89,7 +89,7 @@ def _granting(spot: Spot) -> list[click.Command]:
         return _ended(spot.ask({"do": "revoke", "token": file.read().strip()}))
 
     def relock() -> int:
-        return _ended(spot.ask({"do": "relock"}))
+        return _ended(spot.ask({"do": "relock"}, operator=True))
 
     def _ended(done: Mapping[str, Any]) -> int:
         spot.say(t("{count} leases ended; what they opened is shut.", count=len(done["ended"])))
@@ -138,23 +138,14 @@ def _seq(raw: str) -> int:
     return int(json.loads(raw)["seq"])
 
 
-def _status(told: Mapping[str, Any], spot: Spot) -> list[Text]:
-    leases = told["leases"]
-    if leases:
-        sentences = [
-            t("OPEN for {seconds} s more: {limits}", seconds=each["seconds"], limits=each["allows"][spot.language])
-            for each in leases
-        ]
-    else:
-        sentences = [t("SHUT. Swipe an authorised card to open.")]
-    sentences.append(
-        t("{allowed} of {all} devices are admitted; {waiting} events wait for the controller.",
-          allowed=sum(each["allowed"] for each in told["devices"]), all=len(told["devices"]), waiting=told["unacked"])
-    )  # fmt: skip
-    sentences += [t("ALARM: {name} is not in its place.", name=name) for name in told["away"]]
-    if told["fault"]:
-        sentences.append(t("FAULT, nothing opens: {fault}", fault=told["fault"]))
-    return sentences
+def _status(told: Mapping[str, Any], spot: Spot) -> list[Text | str]:
+    from agent.display.scene import compose
+
+    scene = compose(told, spot.language)
+    counted = t("{allowed} of {all} devices are admitted; {waiting} events wait for the controller.",
+                allowed=sum(each["allowed"] for each in told["devices"]), all=len(told["devices"]),
+                waiting=told["unacked"])  # fmt: skip
+    return [f"{scene.word} {scene.clock}".rstrip(), *scene.lines, *scene.alarms, counted]
 
 
 def _device(each: Mapping[str, Any], spot: Spot) -> Text:

@@ -32,10 +32,12 @@ _WANTED = {
 _TRIAL = {"portseal-trial.service": "", "portseal-trial.timer": "timers.target"}
 #: Data files and where they go.
 _FILES = {
+    "sysusers.conf": "/etc/sysusers.d/portseal.conf",
     "tmpfiles.conf": "/etc/tmpfiles.d/portseal.conf",
     "modules-load.conf": "/etc/modules-load.d/portseal.conf",
     "modprobe.conf": "/etc/modprobe.d/portseal.conf",
     "read-only.rules": "/etc/udev/rules.d/55-portseal-read-only.rules",
+    "portseal-notify.desktop": "/etc/xdg/autostart/portseal-notify.desktop",
 }
 
 
@@ -145,9 +147,10 @@ def plan_install(root: Path, facts: Facts) -> Plan:
         *((Command(("systemctl", "start", "portseal-trial.timer"), live=True),) if live else ()),
         # The agent before what shuts the boot: a machine that dies in between has a gate, and its keyboard.
         *_unit_steps(_WANTED, facts, trial=False),
-        *(File(path, (_DATA / name).read_bytes()) for name, path in _FILES.items()),
+        *(File(path, _filled(name, facts)) for name, path in _FILES.items()),
         *boot_steps,
         *_reload(live),
+        Command(("systemd-sysusers", "portseal.conf"), live=True, must=False),
         Command(("systemd-tmpfiles", "--create", "portseal.conf"), live=True, must=False),
         # The time of the trial is the user's: that of building an initramfs does not count.
         Command(("systemctl", "restart", "portseal-trial.timer"), live=True),
@@ -211,14 +214,18 @@ def _is_bound(device: UsbDevice, bindings: tuple[UsbBinding, ...]) -> bool:
 def _unit_steps(names: dict[str, str], facts: Facts, *, trial: bool) -> list[Step]:
     steps: list[Step] = []
     for name, target in names.items():
-        text = (_DATA / name).read_text("utf-8")
-        # The console script lies beside the Python that it was installed for.
-        text = text.replace("@AGENT@", str(Path(facts.python).with_name("portseal-agent")))
-        text = text.replace("@PYTHON@", facts.python).replace("@SECONDS@", str(facts.minutes * 60))
-        steps.append(File(f"{_UNITS}/{name}", text.encode(), trial=trial))
+        steps.append(File(f"{_UNITS}/{name}", _filled(name, facts), trial=trial))
         if target:
             steps.append(Link(f"{_UNITS}/{target}.wants/{name}", f"{_UNITS}/{name}", trial=trial))
     return steps
+
+
+def _filled(name: str, facts: Facts) -> bytes:
+    """Give a shipped file with this machine's programs in it."""
+    text = (_DATA / name).read_text("utf-8")
+    # The console script lies beside the Python that it was installed for.
+    text = text.replace("@AGENT@", str(Path(facts.python).with_name("portseal-agent")))
+    return text.replace("@PYTHON@", facts.python).replace("@SECONDS@", str(facts.minutes * 60)).encode()
 
 
 def _reload(live: bool) -> tuple[Command, ...]:

@@ -18,11 +18,13 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from policies.errors import ConfigError, InputError
+from policies.errors import ConfigError, InputError, Unreachable
 from policies.messages import topics
+from policies.messages.request import EXPIRY_SECONDS
 from policies.messages.status import State, Status
 from policies.messages.topics import Kind, Topic
 from policies.texts import t
@@ -64,6 +66,32 @@ class Order:
     retained: bool
 
 
+class Sent(StrEnum):
+    """How far a request came: handed to the broker, confirmed by it, or given up."""
+
+    SENT = "sent"
+    CONFIRMED = "confirmed"
+    LOST = "lost"
+
+
+@dataclass(slots=True)
+class _Asking:
+    """A request on its way since `since` (monotonic)."""
+
+    since: float
+    info: Any = None
+    sent: Sent = Sent.SENT
+
+    def look(self) -> Sent:
+        """See whether the broker has confirmed it."""
+        if self.sent is Sent.SENT and self.info is not None:
+            try:
+                self.sent = Sent.CONFIRMED if self.info.is_published() else Sent.SENT
+            except (ValueError, RuntimeError):  # paho did not take it
+                self.sent = Sent.LOST
+        return self.sent
+
+
 class Link:
     """One terminal's connection; `start` returns at once, and connecting goes on for as long as it takes."""
 
@@ -82,6 +110,14 @@ class Link:
         self._said: Status | None = None
         self._said_at = 0.0
         self._unconfirmed: list[tuple[Any, float]] = []
+        self._asking: list[_Asking] = []
+        self._losses = 0
+        self._over = False
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is there now, as far as is known."""
+        return self._client is not None and self._client.is_connected()
 
     def fileno(self) -> int:
         """Give a file descriptor that is readable when orders wait or the connection changed."""
@@ -99,10 +135,17 @@ class Link:
         offline = replace(self._status(), state=State.OFFLINE)
         client.will_set(self._topic(Kind.STATUS), offline.encode(), qos=1, retain=True)
         client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
         client.connect_async(self._place.host, self._place.port, KEEPALIVE_SECONDS)
         client.loop_start()
         self._client = client
+
+    def move(self, place: BrokerPlace) -> None:
+        """Connect anew, with other certificates or to another place; raises ConfigError when they cannot be used."""
+        self._context, self._place = _context(place), place
+        self._drop()
+        self.start()
 
     def close(self, last: State = State.STOPPED) -> None:
         """Say that the terminal stops, and hang up."""
@@ -132,6 +175,7 @@ class Link:
         `acked` is the number of the last event that it has, `head` that of our last; `unacked` gives pages between.
         """
         now = time.monotonic()
+        self._look_after_requests(now)
         if self._client is None or not self._client.is_connected():
             return
         if self._connections != self._seen:
@@ -141,8 +185,7 @@ class Link:
         self._unconfirmed = [(info, since) for info, since in self._unconfirmed if not info.is_published()]
         if any(now - since > PATIENCE_SECONDS for _, since in self._unconfirmed):
             _log.warning("the broker confirms nothing; connecting anew")
-            self._drop()
-            self.start()
+            self._anew()
             return
         self._say_status(now)
         if acked > self._acked:
@@ -154,6 +197,43 @@ class Link:
         for seq, raw in unacked(self._sent, room) if room > 0 and head > self._sent else ():
             self._publish(Kind.EVENT, raw)
             self._sent, self._sent_at = seq, now
+
+    def request(self, payload: bytes) -> Callable[[], Sent]:
+        """Send a request of the operator's, now or never; gives what tells how far it came.
+
+        Raises Unreachable when the broker is away. paho sends again on the next connection what was not confirmed on
+        the last one, however late; so a client that loses its connection with a request on its way is given up.
+        """
+        from paho.mqtt.packettypes import PacketTypes
+        from paho.mqtt.properties import Properties
+
+        losses = self._losses
+        if not self.connected:
+            raise _away()
+        assert self._client is not None
+        asking = _Asking(time.monotonic())
+        self._asking.append(asking)  # first: the connection may be lost while it is handed over
+        expiry = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        expiry.MessageExpiryInterval = EXPIRY_SECONDS
+        asking.info = self._client.publish(self._topic(Kind.REQUEST), payload, qos=1, retain=False, properties=expiry)
+        if self._losses != losses or not self.connected:
+            self._anew()
+            raise _away()
+        return asking.look
+
+    def _look_after_requests(self, now: float) -> None:
+        """Give up requests that the broker does not confirm, together with the client that would send them again."""
+        self._asking = [each for each in self._asking if each.look() is Sent.SENT]
+        late = any(now - each.since > EXPIRY_SECONDS for each in self._asking)
+        if self._over or late:
+            self._anew()
+
+    def _anew(self) -> None:
+        for each in self._asking:
+            each.sent = Sent.LOST
+        self._asking, self._over = [], False
+        self._drop()
+        self.start()
 
     def _say_status(self, now: float) -> None:
         status = self._status()
@@ -188,6 +268,13 @@ class Link:
         self._connections += 1
         self._wake()
 
+    def _on_disconnect(self, client: Client, _user: object, _flags: object, _code: Any, _properties: object) -> None:
+        self._losses += 1
+        if self._asking:
+            self._over = True
+            client.loop_stop()  # from its own thread: it ends, and connects no more
+        self._wake()
+
     def _on_message(self, _client: Client, _user: object, message: MQTTMessage) -> None:
         with suppress(InputError, queue.Full):
             kind = topics.parse(message.topic).kind
@@ -197,6 +284,13 @@ class Link:
     def _wake(self) -> None:
         with suppress(OSError):
             os.write(self._writer, b"x")
+
+
+def _away() -> Unreachable:
+    return Unreachable(
+        t("the connection to the controller is down"),
+        next_step=t("wait until it is back, or ask the administrator of this site"),
+    )
 
 
 def _options() -> Any:

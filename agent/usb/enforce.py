@@ -235,6 +235,7 @@ class Enforcer:
             self._no_persist(device, seen, work)
             if not differs(decision, seen):
                 self._look_for_driver(decision, seen, work)
+                seen.lease = decision.lease  # it may be another one's by now: of a card that was swiped for more time
                 admitted = True
             else:
                 admitted = self._admit_one(decision, used, work)

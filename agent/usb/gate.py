@@ -35,13 +35,14 @@ CODES: Mapping[str, str] = {
     "port": "refused: the lease is for other ports",
     "hub": "refused: a hub that is not bound, and the lease does not name hubs (class 09)",
     "class": "refused: no interface of it is of a class that the lease allows",
+    "writable": "refused: it is open for writing, and the lease is read-only; it is shut first, and opens then",
     "once": "refused: it was pulled, and the lease opens a device once only",
     "behind": "refused: the hub in front of it is refused",
     "count": "refused: the lease has admitted as many devices as it may",
     "cap": "refused: sixteen leased devices are admitted already",
 }
 #: How far a device came with a lease: of several leases' refusals, the one that came furthest is told.
-_STEPS = ("port", "hub", "class", "once", "duplicate", "behind", "count", "cap")
+_STEPS = ("port", "hub", "class", "writable", "once", "duplicate", "behind", "count", "cap")
 
 Claim = tuple[str, str, str, str]
 
@@ -76,6 +77,24 @@ def spend(lease: Lease, decisions: Iterable[Decision]) -> Lease:
     """Give the lease with the appearances that the decisions admit by it; what was used before stays used."""
     opened = (each.device.appearance for each in decisions if each.allowed and each.lease == lease.jti)
     return replace(lease, used=tuple(dict.fromkeys((*lease.used, *opened))))
+
+
+def take_over(lease: Lease, leases: Iterable[Lease], decisions: Iterable[Decision]) -> Lease:
+    """Give a new lease with what `leases` of the same card have used: it is more time for the same devices.
+
+    They count as the new lease's own. So they stay open when the older lease ends, no further device opens in their
+    place while both are live, and with `once` a device that was pulled stays pulled. `decisions` say what is there: of
+    that, only what an older lease holds open and the new one allows, as writable as it is now, is taken over.
+    """
+    there = {each.device.appearance: each for each in decisions}
+    for older in leases:
+        if older.card != lease.card or older.boot != lease.boot or (lease.scope.read_only > older.scope.read_only):
+            continue
+        held = [each for each in older.used if each in there and there[each].allowed]
+        held = [each for each in held if _outside(there[each].device, lease) is None]
+        gone = [each for each in older.used if each not in there]
+        lease = replace(lease, used=tuple(dict.fromkeys((*lease.used, *held, *gone))))
+    return lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +248,7 @@ class _Leases:
         if not device.interfaces:
             return Decision(device, nothing, "malformed", _NO_INTERFACE)
         refusals: list[tuple[str, Text]] = []
-        order = sorted(range(len(self.live)), key=lambda place: device.appearance not in self.kept[place])
+        order = sorted(range(len(self.live)), key=lambda place: self._turn_of(device, place))
         for place in order:
             refusal = self._refusal(device, place)
             if refusal is None:
@@ -240,6 +259,12 @@ class _Leases:
             return Decision(device, nothing, "expired" if used else "unknown", _EXPIRED if used else _UNKNOWN)
         code, reason = max(refusals, key=lambda each: _STEPS.index(each[0]))
         return Decision(device, nothing, code, reason, alarms=("tamper.duplicate",) if code == "duplicate" else ())
+
+    def _turn_of(self, device: UsbDevice, place: int) -> tuple[bool, float]:
+        """Ask first the leases that hold it open already, and of these the one that lasts longest."""
+        # So it is handed over when the longer lease begins, and not at the shorter one's end, when a look may be late.
+        kept = device.appearance in self.kept[place]
+        return not kept, -self.live[place].ends if kept else 0.0
 
     def _refusal(self, device: UsbDevice, place: int) -> tuple[str, Text] | None:
         lease = self.live[place]
@@ -255,6 +280,8 @@ class _Leases:
     def _not_anew(self, device: UsbDevice, place: int) -> tuple[str, Text] | None:
         """Refuse a device that the lease has not admitted in this appearance."""
         lease = self.live[place]
+        if lease.scope.read_only and device.released:
+            return "writable", t("it is open for writing, and the lease is read-only: it is shut first")
         mine = claim(device.identity)
         if lease.scope.once and any(claim(each.identity) == mine for each in lease.used):
             return "once", t("it was pulled, and the lease opens a device only once")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from policies.errors import InputError
+from policies.errors import ConfigError, InputError
 from policies.messages.identities import Identity, parse_identity
 from policies.texts import t
 
@@ -44,25 +44,26 @@ class Authority:
     def __init__(self, key_pem: bytes, certificate_pem: bytes, where: str = "") -> None:
         """Take both as PEM; raises InputError naming `where` when they are not a key and its certificate."""
         from cryptography import x509
-        from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-        from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+        key = load_key(key_pem, where)
         try:
-            key = load_pem_private_key(key_pem, password=None)
             self._certificate = x509.load_pem_x509_certificate(certificate_pem)
-        except (ValueError, TypeError):
+        except ValueError:
             raise _unusable(where) from None
-        if not isinstance(key, EllipticCurvePrivateKey) or key.public_key() != self._certificate.public_key():
+        if key.public_key() != self._certificate.public_key():
             raise _unusable(where)
         self._key: EllipticCurvePrivateKey = key
 
     @classmethod
-    def create(cls, site: str, now: datetime) -> tuple[Authority, bytes]:
-        """Make a new authority; gives it with its key as PEM, which belongs into a file of mode 0600."""
+    def create(cls, site: str, now: datetime, key_pem: bytes = b"", where: str = "") -> tuple[Authority, bytes]:
+        """Make a new authority, of `key_pem` when there is one; gives it with its key as PEM, for a file of mode 0600.
+
+        The name and the key are the same then, so that what was issued before is still issued by it.
+        """
         from cryptography import x509
         from cryptography.hazmat.primitives import hashes
 
-        key = _new_key()
+        key = load_key(key_pem, where) if key_pem else _new_key()
         name = _name(f"Portseal {site}"[:64])
         usage = _usage(key_cert_sign=True, crl_sign=True)
         certificate = (
@@ -80,25 +81,29 @@ class Authority:
         """The certificate that everybody trusts, as PEM."""
         return _pem(self._certificate)
 
-    def issue(self, request_pem: bytes, identity: Identity, now: datetime, days: int = PROCESS_DAYS) -> Issued:
-        """Answer a certificate request for `identity`; raises InputError for one that is damaged or weak."""
+    def issue(self, request: bytes, identity: Identity, now: datetime, days: int = PROCESS_DAYS) -> Issued:
+        """Answer a certificate request (PEM or DER) for `identity`; raises InputError for one damaged or weak."""
         from cryptography import x509
+        from cryptography.exceptions import UnsupportedAlgorithm
         from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 
         try:
-            request = x509.load_pem_x509_csr(request_pem)
-            sound = request.is_signature_valid
-            public = request.public_key()
-        except (ValueError, TypeError):
+            load = x509.load_pem_x509_csr if request.startswith(b"-----") else x509.load_der_x509_csr
+            read = load(request)
+            sound = read.is_signature_valid
+            public = read.public_key()
+        except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
             raise _bad_request() from None
         if not sound or not isinstance(public, EllipticCurvePublicKey) or not isinstance(public.curve, SECP256R1):
             raise _bad_request()
         return self._issue(public, str(identity), now, days, (), server=False)
 
-    def issue_own(self, identity: Identity, now: datetime) -> tuple[bytes, Issued]:
-        """Make a key, as PEM, and its certificate for a process of the controller's own machine."""
-        key = _new_key()
-        issued = self._issue(key.public_key(), str(identity), now, PROCESS_DAYS, (), server=False)
+    def issue_own(
+        self, identity: Identity, now: datetime, key: EllipticCurvePrivateKey | None = None, days: int = PROCESS_DAYS
+    ) -> tuple[bytes, Issued]:
+        """Make a key (unless given), as PEM, and its certificate, for a process of the controller's own machine."""
+        key = key or _new_key()
+        issued = self._issue(key.public_key(), str(identity), now, days, (), server=False)
         return private_pem(key), issued
 
     def issue_broker(self, key: EllipticCurvePrivateKey, names: Iterable[str], now: datetime) -> Issued:
@@ -145,6 +150,17 @@ class Authority:
 
         return builder.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
+    def knows(self, certificate_pem: bytes) -> bool:
+        """Tell whether a certificate is one of this authority's, whatever its dates."""
+        from cryptography import x509
+        from cryptography.exceptions import InvalidSignature
+
+        try:
+            x509.load_pem_x509_certificate(certificate_pem).verify_directly_issued_by(self._certificate)
+        except (ValueError, TypeError, InvalidSignature):
+            return False
+        return True
+
     def __repr__(self) -> str:
         return "Authority()"
 
@@ -162,9 +178,63 @@ def identity_of(certificate_pem: bytes) -> Identity:
     return parse_identity(str(names[0].value) if names else "")
 
 
+def hosts_of(certificate_pem: bytes) -> tuple[str, ...]:
+    """Give the host names and addresses that a certificate is for, sorted; none when it has none."""
+    from cryptography import x509
+
+    read = x509.load_pem_x509_certificate(certificate_pem)
+    try:
+        names = read.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return ()
+    return tuple(sorted(str(each.value) for each in names))
+
+
+def valid_until(certificate_pem: bytes) -> datetime:
+    """Give the end of a certificate's life (aware UTC); raises InputError for what is none."""
+    from cryptography import x509
+
+    try:
+        return x509.load_pem_x509_certificate(certificate_pem).not_valid_after_utc
+    except ValueError:
+        raise InputError(t("this is no certificate")) from None
+
+
+def serial_of(certificate_pem: bytes) -> str:
+    """Give a certificate's serial number in hex, as the store keeps it; raises InputError for what is none."""
+    from cryptography import x509
+
+    try:
+        return format(x509.load_pem_x509_certificate(certificate_pem).serial_number, "x")
+    except ValueError:
+        raise InputError(t("this is no certificate")) from None
+
+
+def serial_of_der(certificate: bytes) -> str:
+    """Give the serial number of a certificate that TLS has checked, in hex."""
+    from cryptography import x509
+
+    return format(x509.load_der_x509_certificate(certificate).serial_number, "x")
+
+
 def broker_key() -> EllipticCurvePrivateKey:
     """Make the broker's key."""
     return _new_key()
+
+
+def load_key(pem: bytes, where: str = "") -> EllipticCurvePrivateKey:
+    """Read an unencrypted private key on P-256; raises ConfigError naming `where` for anything else."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        key = load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise _unusable(where) from None
+    if not isinstance(key, EllipticCurvePrivateKey) or not isinstance(key.curve, SECP256R1):
+        raise _unusable(where)
+    return key
 
 
 def private_pem(key: EllipticCurvePrivateKey) -> bytes:
@@ -233,9 +303,9 @@ def _bad_request() -> InputError:
     )
 
 
-def _unusable(where: str) -> InputError:
-    return InputError(
-        t("this is not the site's certificate authority"),
+def _unusable(where: str) -> ConfigError:
+    return ConfigError(
+        t("this is not the key, or not the certificate, that belongs here"),
         where=where,
         next_step=t("restore the key from the backup of the site folder"),
     )

@@ -12,7 +12,6 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,9 +21,29 @@ from policies.texts import t
 
 #: Seconds until a started broker must take connections, and until a stopped one must be gone.
 _READY, _GONE = 10.0, 5.0
+_CONFIG = "mosquitto.conf"
 #: The account that the Debian package makes; a broker that root starts becomes it.
 _ACCOUNT = "mosquitto"
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#: Connections that readers without certificates may have: strangers can open them too, before they log in.
+_MOST_LEGACY = 256
+_GENERAL = (
+    "persistence false",
+    # Without it small messages wait 40 ms now and then for Nagle's algorithm.
+    "set_tcp_nodelay true",
+    "max_packet_size 65536",
+    # What comes faster than the controller commits waits here: a queue that is full drops what is new.
+    "max_queued_messages 100000",
+    "max_queued_bytes 134217728",
+    "max_inflight_messages 1000",
+    "max_keepalive 60",
+    "log_dest stderr",
+    "log_type error",
+    "log_type warning",
+    "log_type notice",
+    "log_type information",  # says "running", for which the start waits
+)
+#: Where it may be: the Debian package puts it where only root looks.
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +55,41 @@ class Listener:
 
 
 @dataclass(frozen=True, slots=True)
+class Legacy:
+    """Where it listens for card readers without certificates: plain TCP, with name and password in clear."""
+
+    host: str = "127.0.0.1"
+    port: int = 1883
+
+
+@dataclass(frozen=True, slots=True)
 class Files:
-    """The content of the broker's files: PEM, the revocation list too, and the ACL."""
+    """The content of the broker's files: PEM, the revocation list too, and the ACL; both files of the legacy listener.
+
+    `passwords` is :func:`controller.broker.passwords.password_file`'s, `legacy_acl` that of
+    :func:`policies.messages.identities.login_acl`.
+    """
 
     authority: bytes = field(repr=False)
     certificate: bytes = field(repr=False)
     key: bytes = field(repr=False)
     revoked: bytes = field(repr=False)
     acl: str = field(repr=False)
+    legacy_acl: str = field(repr=False, default="")
+    passwords: str = field(repr=False, default="")
 
 
-def configuration(listener: Listener, folder: Path, account: str = "") -> str:
-    """Write mosquitto.conf for files in `folder`."""
+def configuration(listener: Listener, folder: Path, account: str = "", legacy: Legacy | None = None) -> str:
+    """Write mosquitto.conf for files in `folder`.
+
+    Every listener has users and ACL of its own, or a password would do where a certificate is asked for. What stands
+    behind a line `listener` is of that one, down to the next.
+    """
     lines = [
         "# Written by portseal serve; changes are lost.",
-        "per_listener_settings false",
+        "per_listener_settings true",
+        *_GENERAL,
+        *([f"user {account}"] if account else []),
         f"listener {listener.port} {listener.host}",
         f"cafile {folder}/authority.pem",
         f"certfile {folder}/broker.pem",
@@ -63,28 +102,25 @@ def configuration(listener: Listener, folder: Path, account: str = "") -> str:
         "use_username_as_clientid true",
         f"acl_file {folder}/acl",
         "allow_anonymous false",
-        "persistence false",
-        # Without it small messages wait 40 ms now and then for Nagle's algorithm.
-        "set_tcp_nodelay true",
-        "max_packet_size 65536",
-        "max_queued_messages 1000",
-        "max_inflight_messages 100",
-        "max_keepalive 60",
-        "log_dest stderr",
-        "log_type error",
-        "log_type warning",
-        "log_type notice",
-        "log_type information",  # says "running", for which the start waits
     ]
-    lines += [f"user {account}"] if account else []
+    if legacy is not None:
+        lines += [
+            f"listener {legacy.port} {legacy.host}",
+            f"password_file {folder}/passwords",
+            f"acl_file {folder}/legacy_acl",
+            "allow_anonymous false",
+            # The client id is the login here too: a reader can end no other one's connection, nor a terminal's.
+            "use_username_as_clientid true",
+            f"max_connections {_MOST_LEGACY}",
+        ]
     return "\n".join(lines) + "\n"
 
 
 class Mosquitto:
     """One broker. `folder` is made anew at every start, and belongs to the account that the broker runs as."""
 
-    def __init__(self, folder: Path, listener: Listener, log: Path) -> None:
-        self.folder, self.listener, self._log = folder, listener, log
+    def __init__(self, folder: Path, listener: Listener, log: Path, legacy: Legacy | None = None) -> None:
+        self.folder, self.listener, self._log, self.legacy = folder, listener, log, legacy
         self._process: subprocess.Popen[bytes] | None = None
         self._account = _ACCOUNT if os.geteuid() == 0 and _exists(_ACCOUNT) else ""
 
@@ -98,27 +134,30 @@ class Mosquitto:
 
         Raises ConfigError when mosquitto is not installed, DeviceTimeout when it does not listen in time.
         """
-        program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:{_PATH}")
+        program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:{PATH}")
         if program is None:
             raise ConfigError(
                 t("the broker needs mosquitto, which is not installed"), next_step=t("apt-get install mosquitto")
             )
+        self._end_orphan()
         self.write(files)
         with self._log.open("ab") as log:
             begin = log.seek(0, os.SEEK_END)
             self._process = subprocess.Popen(
-                [program, "-c", str(self.folder / "mosquitto.conf")], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                [program, "-c", str(self.folder / _CONFIG)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         self._await(begin)
 
     def write(self, files: Files) -> None:
         """Write configuration, keys and ACL, each whole; the broker reads them at its start and at `reload`."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        contents: Mapping[str, bytes] = {
+        contents: dict[str, bytes] = {
             "authority.pem": files.authority, "broker.pem": files.certificate, "broker.key": files.key,
             "revoked.pem": files.revoked, "acl": files.acl.encode(),
-            "mosquitto.conf": configuration(self.listener, self.folder, self._account).encode(),
+            _CONFIG: configuration(self.listener, self.folder, self._account, self.legacy).encode(),
         }  # fmt: skip
+        if self.legacy is not None:
+            contents |= {"legacy_acl": files.legacy_acl.encode(), "passwords": files.passwords.encode()}
         for name, content in contents.items():
             beside = self.folder / f".{name}.new"
             with suppress(FileNotFoundError):
@@ -130,10 +169,25 @@ class Mosquitto:
             beside.replace(self.folder / name)
         self._give(self.folder)
 
-    def reload(self) -> None:
-        """Let it read ACL and certificates again, with all connections kept."""
-        if self._process is not None and self.running:
-            self._process.send_signal(signal.SIGHUP)
+    def reload(self) -> bool:
+        """Let it read ACL, certificates and revocations again, all connections kept; tells whether it says it has.
+
+        When this returns True, whoever connects from now on is judged by the new files.
+        """
+        if self._process is None or not self.running:
+            return False
+        with self._log.open("ab") as log:
+            begin = log.seek(0, os.SEEK_END)
+        self._process.send_signal(signal.SIGHUP)
+        ends = time.monotonic() + _READY
+        while time.monotonic() < ends:
+            if self._process.poll() is not None:
+                return False
+            # It reads them in one go with saying so, before it looks at a connection again.
+            if b"Reloading config" in self._said(begin):
+                return True
+            time.sleep(0.01)
+        return False
 
     def stop(self) -> None:
         """End it; connections break, and last wills are sent."""
@@ -146,6 +200,18 @@ class Mosquitto:
             self._process.kill()
             self._process.wait()
         self._process = None
+
+    def _end_orphan(self) -> None:
+        """End a broker that a killed controller has left: it has our port, and files of before.
+
+        The kernel could end it with its parent (PR_SET_PDEATHSIG), but forgets that when mosquitto changes its account.
+        """
+        wanted = str(self.folder / _CONFIG).encode()
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                words = (process / "cmdline").read_bytes().split(b"\0")
+                if words[0].endswith(b"mosquitto") and wanted in words:
+                    _end(int(process.name))
 
     def _await(self, begin: int) -> None:
         """Wait until it says in its log that it runs: a port that takes connections may be another one's."""
@@ -183,6 +249,19 @@ class Mosquitto:
         if self._account:
             entry = pwd.getpwnam(self._account)
             os.chown(path, entry.pw_uid, entry.pw_gid)
+
+
+def _end(pid: int) -> None:
+    """End a process that is not our child, and wait until it is gone."""
+    ends = time.monotonic() + _GONE
+    os.kill(pid, signal.SIGTERM)
+    while time.monotonic() < ends:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.02)
+    os.kill(pid, signal.SIGKILL)
 
 
 def _exists(account: str) -> bool:

@@ -43,6 +43,10 @@ class CardKey:
         """Give the index of a holder, by what the list tells people apart with: 64 hex digits."""
         return self._index(b"holder", identity)
 
+    def event(self, identity: str) -> str:
+        """Give what a swipe is remembered by, from what names it: 64 hex digits."""
+        return self._index(b"event", identity)
+
     def file(self, content: bytes) -> str:
         """Give the hash by which a list's file is known again: 64 hex digits that say nothing without the key."""
         return hmac.digest(self._key, b"file\x00" + sha256(content).digest(), "sha256").hex()

@@ -24,6 +24,7 @@ _PRIVATE = ("keys", "keys/*.key", "keys/rescue", "keys/rescue/*.key", "secrets.j
 
 def run_checks(folder: Path, names: Sequence[str], *, offline: bool) -> Iterator[Check]:
     """Check the site in `folder`, and the named switches or all; raises NotFound for a switch that is not declared."""
+    from controller.cli.checks_broker import broker_checks
     from controller.cli.subjects import switch_of
     from policies.load import SITE_FILE, load_site
 
@@ -48,6 +49,7 @@ def run_checks(folder: Path, names: Sequence[str], *, offline: bool) -> Iterator
         yield from _database(context)
         yield from _clock(context)
         yield from _ledger(context)
+        yield from broker_checks(context)
         yield from _jobs(context, offline=offline)
         if not offline:
             from controller.cli.checks_switch import switch_checks

@@ -48,7 +48,8 @@ def find(context: click.Context, query: tuple[str, ...]) -> int:
     cls=Speaking,
     help=h(
         "Say in plain words what a device, MAC, SWITCH/PORT or SWITCH must be and why, what was read, what differs,"
-        " and what a plan would do or refuse."
+        " and what a plan would do or refuse; of a lease (its id) or a decision (#NUMBER of its entry), why the swipe"
+        " opened or not, decided again, and all that came of it."
     ),
 )
 @click.argument("subject")
@@ -57,9 +58,12 @@ def explain(context: click.Context, subject: str) -> int:
     """See the help text."""
     from controller.cli.explaining import explanation
     from controller.cli.session import site_context
+    from controller.cli.trails import show_trail, trail_or_none
 
     chosen = settings(context)
     with site_context(chosen, recovering=False) as site:
+        if (trail := trail_or_none(site.store, subject)) is not None:
+            return show_trail(chosen, trail)
         told = explanation(site, subject)
         if chosen.json:
             chosen.give(told.json(chosen))

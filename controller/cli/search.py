@@ -171,7 +171,7 @@ class Hits:
 
 
 def search(site: Context, query: str) -> Hits:
-    """Find a MAC (or four digits of one), IP, name, place, serial, switch, port, or card by its pseudonym's beginning."""
+    """Find a MAC (or four digits of one), IP, name, place, serial, switch, port, or card by its pseudonym."""
     text = cleaned(query)
     folded, digits = text.casefold(), mac_digits(text)
     bound = {binding.device: binding for binding in inventory.bindings(site.store)}

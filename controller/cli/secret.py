@@ -82,6 +82,10 @@ def references(site: Site) -> Iterator[tuple[str, str]]:
         for key, reference in _of_switch(switch):
             if reference is not None:
                 yield f"switches.{switch.name}.{key}", reference
+    for reader in site.readers:
+        for key, reference in (("password", reader.password), ("secret", reader.secret)):
+            if reference is not None:
+                yield f"readers.{reader.name}.{key}", reference
 
 
 def _of_switch(switch: Switch) -> Iterator[tuple[str, str | None]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from controller.cli import enrolling
 from controller.cli.base import Group, Settings, h, settings
 from policies.errors import InputError, NotFound, UsageError
 from policies.texts import Text, t
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 _PERSON = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._@-]{0,62}[A-Za-z0-9])?")
 
 
-@click.group(cls=Group, help=h("Show the terminals; take in their censuses; give rescue codes when nobody can swipe."))
+@click.group(
+    cls=Group, help=h("Show and enrol the terminals; take in their censuses; give rescue codes when nobody can swipe.")
+)
 def terminal() -> None:
     """See the help text."""
 
@@ -68,16 +71,17 @@ def list_(context: click.Context) -> int:
 def show(context: click.Context, name: str) -> int:
     """See the help text."""
     from controller.cli.census import census_json, census_of, census_sentences
+    from controller.cli.enrolling import Papers
     from policies.load import load_site
 
     chosen = settings(context)
     site = load_site(chosen.site)
     view = _view(site, terminal_of(site, name), _today())
-    kept = census_of(site, view.of)
+    kept, papers = census_of(site, view.of), Papers(site, view.of)
     if chosen.json:
-        chosen.give({**view.json(chosen), "census": census_json(site, view.of, kept)})
+        chosen.give({**view.json(chosen), **papers.json(), "census": census_json(site, view.of, kept)})
         return 0
-    for sentence in (*view.sentences(), *census_sentences(site, view.of, kept)):
+    for sentence in (*view.sentences(), *papers.sentences(), *census_sentences(site, view.of, kept)):
         chosen.say(sentence)
     return 0
 
@@ -206,6 +210,10 @@ def rescue(context: click.Context, /, name: str, **given: Any) -> int:
     )  # fmt: skip
     chosen.say(t("No card is swiped: clause 7.2b fails for this opening; it is in the ledger."))
     return 0
+
+
+for _each in enrolling.COMMANDS:
+    terminal.add_command(_each)
 
 
 def terminal_of(site: Site, text: str) -> Terminal:

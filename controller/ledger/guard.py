@@ -27,20 +27,22 @@ _PEM = "PRIVATE KEY-----"
 
 def check(data: object, path: str = "data") -> None:
     """Refuse data that holds a key named like a secret or personal data, or a private key; raises SafetyRefusal."""
-    if isinstance(data, Mapping):
+    kind = type(data)
+    if kind is str:
+        if _PEM in data:  # type: ignore[operator]
+            raise _refusal(path)
+    elif kind is int or kind is bool or data is None:
+        return
+    elif isinstance(data, Mapping):
         for key, value in data.items():
-            _check_key(str(key), path)
+            if _gives_away(key if type(key) is str else str(key)):
+                raise _refusal(f"{path}.{str(key)[:40]}")
             check(value, f"{path}.{key}")
     elif isinstance(data, (list, tuple)):
         for item in data:
             check(item, path)
     elif isinstance(data, str) and _PEM in data:
         raise _refusal(path)
-
-
-def _check_key(key: str, path: str) -> None:
-    if _gives_away(key):
-        raise _refusal(f"{path}.{key[:40]}")
 
 
 @lru_cache(maxsize=1024)

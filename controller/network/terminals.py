@@ -144,7 +144,7 @@ def _trust(terminal: str, key: PublicKey, before: PublicKey | None, fingerprint:
         ),
         where=terminal,
         next_step=t(
-            "find out why; enrolment, which renews keys, is not built yet: if the terminal was installed anew, compare"
-            " the fingerprint at the terminal and repeat with --key FINGERPRINT"
+            "find out why; if the terminal was installed anew, enrol it with 'portseal terminal enroll', or compare the"
+            " fingerprint at the terminal and repeat with --key FINGERPRINT"
         ),
     )

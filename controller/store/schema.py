@@ -106,14 +106,15 @@ _CARDS = (
         name TEXT NOT NULL
     ) STRICT, WITHOUT ROWID""",
     "CREATE TABLE card_bearer (lookup TEXT PRIMARY KEY, bearer TEXT NOT NULL) STRICT, WITHOUT ROWID",
-    # Keyed hashes of what names a swipe: a second one is a repetition or a replay.
-    "CREATE TABLE swipe_seen (key TEXT PRIMARY KEY, at TEXT NOT NULL) STRICT, WITHOUT ROWID",
-    "CREATE INDEX swipe_seen_at ON swipe_seen (at)",
+    # Keyed hashes of what names a swipe: a second one is a repetition or a replay. Forgotten after `until`.
+    "CREATE TABLE swipe_seen (key TEXT PRIMARY KEY, until TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    "CREATE INDEX swipe_seen_until ON swipe_seen (until)",
     """CREATE TABLE card_grant (
         jti TEXT PRIMARY KEY, terminal TEXT NOT NULL, cards TEXT NOT NULL, reader TEXT NOT NULL, purpose TEXT NOT NULL,
         ctr INTEGER NOT NULL, signed_at TEXT NOT NULL, expires TEXT NOT NULL, extends TEXT NOT NULL DEFAULT '',
-        token TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('signed', 'open', 'refused', 'ended', 'lapsed')),
-        state_at TEXT NOT NULL, why TEXT NOT NULL DEFAULT '', entry INTEGER NOT NULL
+        state TEXT NOT NULL CHECK (state IN ('signed', 'open', 'refused', 'ended', 'lapsed')),
+        state_at TEXT NOT NULL, why TEXT NOT NULL DEFAULT '', entry INTEGER NOT NULL,
+        ending TEXT NOT NULL DEFAULT ''
     ) STRICT, WITHOUT ROWID""",
     "CREATE INDEX card_grant_live ON card_grant (terminal) WHERE state IN ('signed', 'open')",
 )
@@ -154,9 +155,12 @@ _BROKER = (
         revoked_at TEXT, why TEXT NOT NULL DEFAULT ''
     ) STRICT, WITHOUT ROWID""",
     "CREATE INDEX certificate_identity ON certificate (identity)",
-    # Of the one-time token only a hash: who reads the database cannot enrol.
+    # Of the one-time token only the public key that is derived from it: who reads the database cannot enrol. What was
+    # asked and answered stays, so that a terminal that did not get the answer can ask the same once more.
     """CREATE TABLE enrolment (
-        terminal TEXT PRIMARY KEY, token_hash TEXT NOT NULL, made_at TEXT NOT NULL, expires TEXT NOT NULL, used_at TEXT
+        terminal TEXT PRIMARY KEY, token_key BLOB NOT NULL CHECK (length(token_key) = 32), made_at TEXT NOT NULL,
+        bundle TEXT NOT NULL, expires TEXT NOT NULL, used_at TEXT, request TEXT NOT NULL DEFAULT '',
+        answer TEXT NOT NULL DEFAULT ''
     ) STRICT, WITHOUT ROWID""",
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -30,6 +31,26 @@ class KeptCensus:
 def trusted_key(store: Store, terminal: str) -> PublicKey | None:
     """Give the key that documents of this terminal must be signed by; None before the first one."""
     row = store.row("SELECT key FROM terminal_key WHERE terminal = ?", (terminal,))
+    return None if row is None else _key(terminal, row["key"])
+
+
+def trust_key(connection: sqlite3.Connection, terminal: str, key: PublicKey, now: datetime) -> PublicKey | None:
+    """Trust this key from now on, in the caller's transaction; gives the other key whose place it takes.
+
+    What another key has signed is not this one's: the kept census and the chain of events end with it, and the next
+    ones begin anew. The ledger has them all.
+    """
+    row = connection.execute("SELECT key FROM terminal_key WHERE terminal = ?", (terminal,)).fetchone()
+    if row is not None and row["key"] == key.raw:
+        return None
+    if row is not None:
+        for table in ("terminal_census", "terminal_event", "terminal_head", "terminal_status"):
+            connection.execute(f"DELETE FROM {table} WHERE terminal = ?", (terminal,))  # noqa: S608 - of the line above
+    connection.execute(
+        """INSERT INTO terminal_key (terminal, key, trusted_at) VALUES (?, ?, ?) ON CONFLICT (terminal)
+        DO UPDATE SET key = excluded.key, trusted_at = excluded.trusted_at""",
+        (terminal, key.raw, stamp(now)),
+    )
     return None if row is None else _key(terminal, row["key"])
 
 

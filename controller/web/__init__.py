@@ -1,1 +1,1 @@
-"""The dashboard and its pages: will live here."""
+"""The HTTPS door; the dashboard and its pages will live here."""

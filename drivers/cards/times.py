@@ -2,6 +2,7 @@
 
 An abbreviation alone does not say a zone: CST is China's and Chicago's, PST is California's and Manila's. It counts
 when the reader's own zone uses it at that time, or when it has one meaning in the world; else the time is not known. A
+zone of site.toml is an offset without a name: there an abbreviation counts that some place with this offset uses. A
 time before 2015 is that of a clock that was never set (ESP boards count from 1970, panels from 2000): not known.
 """
 
@@ -23,6 +24,12 @@ _OFFSET = re.compile(r"(?P<sign>[+-])(?P<hours>[0-9]{2}):?(?P<minutes>[0-9]{2})?
 _KNOWN = {
     "UTC": 0, "GMT": 0, "Z": 0, "PDT": -7, "MDT": -6, "EDT": -4, "EST": -5, "AKST": -9, "AKDT": -8, "WET": 0,
     "WEST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3, "HKT": 8, "KST": 9, "JST": 9, "NZST": 12, "NZDT": 13,
+}  # fmt: skip
+
+#: Abbreviations that several places use, with what they mean there, in minutes east of Greenwich.
+_SHARED = {
+    "AST": (-240, 180), "BST": (60, 360), "CDT": (-300, -240), "CST": (-360, -300, 480), "IST": (60, 120, 330),
+    "MST": (-420, 480), "PST": (-480, 480), "SST": (-660, 480),
 }  # fmt: skip
 
 
@@ -67,6 +74,10 @@ def _placed(naive: datetime, said: str | None, zone: tzinfo) -> datetime | None:
         placed = naive.replace(tzinfo=zone, fold=fold)
         if placed.tzname() == said:
             return placed
+    placed = naive.replace(tzinfo=zone)
+    own = placed.utcoffset()
+    if isinstance(zone, timezone) and own is not None and own.total_seconds() / 60 in _SHARED.get(said, ()):
+        return placed
     return naive.replace(tzinfo=timezone(timedelta(hours=_KNOWN[said]))) if said in _KNOWN else None
 
 

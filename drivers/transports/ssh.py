@@ -14,12 +14,16 @@ import io
 import logging
 import os
 import socket
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import paramiko
 from netmiko import BaseConnection
 from netmiko.exceptions import NetmikoAuthenticationException, NetmikoBaseException, NetmikoTimeoutException
+from paramiko.config import SSH_PORT
 from paramiko.hostkeys import InvalidHostKey
 from paramiko.pkey import UnknownKeyType
 from paramiko.ssh_exception import NoValidConnectionsError
@@ -128,24 +132,38 @@ class _Connection(BaseConnection):
         self.sock = _dial(self.address)
         self.establish_connection()
 
+    def _connect_params_dict(self) -> dict[str, Any]:
+        return {**super()._connect_params_dict(), "transport_factory": _transport}
+
     def _build_ssh_client(self) -> paramiko.SSHClient:
         client = paramiko.SSHClient()
         known = self.address.known_hosts
         if self.address.host_key is None and known is not None and known.is_file():
-            _load(client, known)
+            _load(client, known, self.address)
         client.set_missing_host_key_policy(_HostKeyPolicy(self.address))
         return client
 
 
-def _load(client: paramiko.SSHClient, known_hosts: Path) -> None:
+def _load(client: paramiko.SSHClient, known_hosts: Path, address: SshAddress) -> None:
+    """Tell the client what is remembered of the host; not of all the others, which paramiko would parse each time."""
+    host = address.host if address.port == SSH_PORT else f"[{address.host}]:{address.port}"
     try:
-        client.load_host_keys(str(known_hosts))
+        status = known_hosts.stat()
+        remembered = _read(known_hosts, status.st_mtime_ns, status.st_size).lookup(host)
     except (OSError, ValueError, *_LOOSE) as error:
         raise ConfigError(
             t("the remembered host keys cannot be read"),
             where=str(known_hosts),
             next_step=t("remove the damaged line, and compare the keys with the switches' own"),
         ) from error
+    for kind, key in (remembered or {}).items():
+        client.get_host_keys().add(host, kind, key)
+
+
+@lru_cache(maxsize=4)
+def _read(known_hosts: Path, _changed: int, _size: int) -> paramiko.HostKeys:
+    """Parse the file, once as long as it stays as it is: its time of change and its size are part of the question."""
+    return paramiko.HostKeys(str(known_hosts))
 
 
 class SshChannel:
@@ -228,11 +246,45 @@ def _connect(address: SshAddress, where: str) -> _Connection:
     return connection
 
 
+def _transport(
+    sock: socket.socket, disabled_algorithms: Mapping[str, Iterable[str]] | None = None
+) -> paramiko.Transport:
+    """Prefer the ciphers that authenticate what they encrypt (AES-GCM, RFC 5647); the others follow in their order.
+
+    With another cipher paramiko compares every message's MAC octet by octet in Python: a fifth of a reading's time.
+    """
+    transport = paramiko.Transport(sock, disabled_algorithms=disabled_algorithms)
+    options = transport.get_security_options()
+    options.ciphers = sorted(options.ciphers, key=lambda name: "-gcm" not in name)
+    return transport
+
+
+class _Ahead(socket.socket):
+    """A socket that receives what has come at once; paramiko asks for each message in two or three small pieces.
+
+    Each piece would be a system call for which the thread gives up the interpreter, and then waits for it.
+    """
+
+    _CHUNK = 65536
+
+    def __init__(self, dialled: socket.socket) -> None:
+        timeout = dialled.gettimeout()
+        super().__init__(fileno=dialled.detach())
+        self.settimeout(timeout)
+        self._come = b""
+
+    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+        """Give up to `bufsize` octets of what has come, and wait only when there is nothing."""
+        come = self._come or super().recv(self._CHUNK, flags)
+        self._come = come[bufsize:]
+        return come[:bufsize]
+
+
 def _dial(address: SshAddress) -> socket.socket:
     """Connect without Nagle's delay: a login is a dozen small messages, and each would wait 40 ms for an ACK."""
     dialled = socket.create_connection((address.host, address.port), timeout=min(address.timeout, 10.0))
     dialled.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return dialled
+    return _Ahead(dialled)
 
 
 def _abandon(connection: _Connection) -> None:

@@ -1,4 +1,4 @@
-"""USB devices of any identity and shape, made inside the guest: what an attacker's stick can pretend to be.
+"""Hubs full of devices, and USB devices of any identity and shape made inside the guest: what a stick can claim to be.
 
 The kernel's own gadget framework builds the device and dummy_hcd is the cable: a controller whose only port leads back
 into the same machine. Loading it brings new controllers, which the guest's USB default holds for as for any other.
@@ -7,7 +7,6 @@ Documentation/usb/gadget_configfs.rst.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +18,23 @@ _CONFIGFS = "/sys/kernel/config/usb_gadget"
 _DISK_MB = 8
 #: A boot keyboard's report: eight modifier keys, one reserved byte, six keys (USB HID 1.11, appendix B.1).
 _KEYBOARD = bytes.fromhex("05010906a101050719e029e71500250175019508810295017508810395067508150025650507190029658100c0")
+
+
+#: Where a hub with a hub in it appears, see :func:`plug_hubs`.
+OUTER, INNER = "1-1", "1-1.8"
+
+
+def plug_hubs(terminal: Terminal, leaves: int = 14) -> None:
+    """Plug in a hub with a hub in it, and sticks and keyboards in both: leaf0 and leaf1 are sticks."""
+    terminal.plug("usb-hub", "outer", "1")
+    terminal.plug("usb-hub", "inner", "1.8")
+    for number in range(leaves):
+        port = f"1.{number + 1}" if number < 7 else f"1.8.{number - 6}"
+        name = f"leaf{number}"
+        if number < 2:
+            terminal.plug("usb-storage", name, port, drive=terminal.disk(name, 1), serial=f"S-{number}")
+        else:
+            terminal.plug("usb-kbd", name, port, serial=f"K-{number}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +53,12 @@ class Cables:
 
     def __init__(self, terminal: Terminal, count: int = 1) -> None:
         self.terminal = terminal
-        terminal.ok(f"modprobe dummy_hcd num={count} && modprobe libcomposite")
-        terminal.ok("mountpoint -q /sys/kernel/config || mount -t configfs configfs /sys/kernel/config")
-        #: The controllers' root hubs, for example usb3.
-        self.buses = tuple(
-            terminal.ok(f"cd /sys/devices/platform/dummy_hcd.{number} && echo usb[0-9]*").strip()
-            for number in range(count)
+        loaded = f"modprobe dummy_hcd num={count} && cd /sys/devices/platform"
+        told = terminal.ok(
+            f"{loaded} && for n in $(seq 0 {count - 1}); do cd dummy_hcd.$n; echo usb[0-9]*; cd ..; done"
         )
+        #: The controllers' root hubs, for example usb3.
+        self.buses = tuple(told.split())
 
 
 class Gadget:
@@ -60,11 +75,11 @@ class Gadget:
 
     def plug(self) -> None:
         """Plug it in."""
-        self._terminal.ok(f"echo dummy_udc.{self._cable} > {self._folder}/UDC")
+        self._terminal.lay(("write", f"{self._folder}/UDC", f"dummy_udc.{self._cable}\n"))
 
     def unplug(self) -> None:
         """Pull it out."""
-        self._terminal.ok(f"echo > {self._folder}/UDC")
+        self._terminal.lay(("write", f"{self._folder}/UDC", "\n"))
 
     def change(self, identity: Identity, functions: Sequence[str]) -> None:
         """Become another device; to be done while it is pulled out."""
@@ -73,47 +88,46 @@ class Gadget:
 
     def remove(self) -> None:
         """Take it apart."""
-        folder = self._folder
-        self._terminal.ok(
-            f"cd {folder} && find configs -type l -exec rm {{}} + && rmdir configs/c.1/strings/0x409 configs/c.1 "
-            f"functions/* strings/0x409 && cd / && rmdir {folder}"
-        )
+        config, text = f"{self._folder}/configs/c.1", "strings/0x409"
+        self._terminal.lay(
+            *(("remove", f"{config}/{each}") for each in self._functions),
+            ("rmdir", f"{config}/{text}"), ("rmdir", config),
+            *(("rmdir", f"{self._folder}/functions/{each}") for each in self._functions),
+            ("rmdir", f"{self._folder}/{text}"), ("rmdir", self._folder),
+        )  # fmt: skip
 
     def _make(self, identity: Identity, functions: Sequence[str]) -> None:
+        folder, config, text = self._folder, f"{self._folder}/configs/c.1", "strings/0x409"
         said = {"serialnumber": identity.serial, "product": identity.name, "manufacturer": identity.maker}
-        lines = [
-            "set -e",
-            f"mkdir -p {self._folder}/strings/0x409 {self._folder}/configs/c.1/strings/0x409",
-            f"cd {self._folder}",
-            f"echo 0x{identity.vendor} > idVendor",
-            f"echo 0x{identity.product} > idProduct",
-            *(f"printf %s {shlex.quote(text)} > strings/0x409/{name}" for name, text in said.items()),
-            "echo 120 > configs/c.1/MaxPower",
-        ]
-        for number, kind in enumerate(functions):
-            lines += self._function(kind, number)
-        self._terminal.ok("\n".join(lines))
+        modules = {"keyboard": "hid"}
+        self._functions = [f"{modules.get(kind, kind)}.{number}" for number, kind in enumerate(functions)]
+        steps: list[tuple[str, ...]] = [
+            ("mkdir", folder), ("mkdir", f"{folder}/{text}"), ("mkdir", config), ("mkdir", f"{config}/{text}"),
+            ("write", f"{folder}/idVendor", f"0x{identity.vendor}"),
+            ("write", f"{folder}/idProduct", f"0x{identity.product}"),
+            *(("write", f"{folder}/{text}/{name}", value) for name, value in said.items()),
+            ("write", f"{config}/MaxPower", "120"),
+        ]  # fmt: skip
+        for kind, name in zip(functions, self._functions, strict=True):
+            place = f"{folder}/functions/{name}"
+            steps += [("mkdir", place), *self._settings(kind, name, place), ("link", f"{config}/{name}", place)]
+        self._terminal.lay(*steps)
 
-    def _function(self, kind: str, number: int) -> list[str]:
-        module = {"keyboard": "hid"}.get(kind, kind)
-        place = f"functions/{module}.{number}"
-        disk = f"/run/gadget-{self.name}-{number}.img"
-        report = "".join(f"\\{byte:03o}" for byte in _KEYBOARD)
-        settings = {
-            "mass_storage": [
-                f"truncate -s {_DISK_MB}M {disk}",
-                f"echo 1 > {place}/lun.0/removable",
-                f"echo {disk} > {place}/lun.0/file",
-            ],
-            "keyboard": [
-                f"echo 1 > {place}/protocol",
-                f"echo 1 > {place}/subclass",
-                f"echo 8 > {place}/report_length",
-                f"printf '{report}' > {place}/report_desc",
-            ],
-            "acm": [],
-            "ecm": [],
-        }
-        if kind not in settings:
-            raise InputError(t("'{kind}' is no kind of USB function.", kind=kind), where=self.name)
-        return [f"mkdir {place}", *settings[kind], f"ln -s {place} configs/c.1/"]
+    def _settings(self, kind: str, name: str, place: str) -> list[tuple[str, ...]]:
+        if kind == "mass_storage":
+            disk = f"/run/gadget-{self.name}-{name}.img"
+            return [
+                ("size", disk, str(_DISK_MB << 20)),
+                ("write", f"{place}/lun.0/removable", "1"),
+                ("write", f"{place}/lun.0/file", disk),
+            ]
+        if kind == "keyboard":
+            return [
+                ("write", f"{place}/protocol", "1"),
+                ("write", f"{place}/subclass", "1"),
+                ("write", f"{place}/report_length", "8"),
+                ("write", f"{place}/report_desc", _KEYBOARD.decode("latin-1")),
+            ]
+        if kind in ("acm", "ecm"):
+            return []
+        raise InputError(t("'{kind}' is no kind of USB function.", kind=kind), where=self.name)

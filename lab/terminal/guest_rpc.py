@@ -1,7 +1,8 @@
 """Runs in the guest, with nothing but Python's standard library: does what the host asks on a virtio-serial port.
 
-One JSON object per line, one answer per question. Questions are `run` (a list, or a line for the shell), `put`, `get`
-and `wake`; an answer has the question's `id`, and `error` when the question could not be done at all.
+One JSON object per line, one answer per question. Questions are `run` (a list, or a line for the shell), `put`, `get`,
+`lay`, `read`, `look`, `speak` and `wake`; an answer has the question's `id`, and `error` when the question could not be
+done at all. What can be done without starting a program is: an emulated processor needs long for one.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import fcntl
 import json
 import os
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -22,7 +24,7 @@ from typing import Any
 
 PORT = "portseal.rpc"
 _PORTS = Path("/sys/class/virtio-ports")
-_POLL_S = 0.02
+_POLL_S, _LOOK_S = 0.02, 0.05
 # linux/random.h: take up new entropy at once
 _RNDRESEEDCRNG = 0x5207
 # sys/mount.h
@@ -75,6 +77,74 @@ def get(path: str) -> dict[str, Any]:
     return {"data": base64.b64encode(Path(path).read_bytes()).decode("ascii")}
 
 
+def lay(steps: list[list[str]]) -> dict[str, Any]:
+    """Do what a shell would need a process each for: mkdir, rmdir, remove, size, write (to what is there) and link."""
+    for act, path, *more in steps:
+        _LAID[act](path, *more)
+    return {}
+
+
+def _write(path: str, text: str) -> None:
+    # One write of all of it, and no reading: so the kernel's files want it.
+    file = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(file, text.encode("latin-1"))
+    finally:
+        os.close(file)
+
+
+def _size(path: str, length: str) -> None:
+    with Path(path).open("ab") as file:
+        file.truncate(int(length))
+
+
+def _link(path: str, target: str) -> None:
+    Path(path).symlink_to(target)
+
+
+_LAID: dict[str, Callable[..., None]] = {
+    "mkdir": os.makedirs, "rmdir": os.rmdir, "remove": os.unlink, "size": _size, "write": _write, "link": _link,
+}  # fmt: skip
+
+
+def read(path: str) -> dict[str, Any]:
+    """Give a file's text without its line end; empty when it is not there, or has gone meanwhile."""
+    try:
+        return {"text": Path(path).read_bytes().decode("utf-8", "replace").rstrip("\n")}
+    except OSError:
+        return {"text": ""}
+
+
+def look(pattern: str, wanted: str, timeout: float) -> dict[str, Any]:
+    """Wait until a path that fits the pattern is there (`wanted` is "there") or until none is ("gone")."""
+    deadline = time.monotonic() + timeout
+    plain = not set(pattern) & set("*?[")
+    while True:
+        each_path = (Path(pattern),) if plain else Path("/").glob(pattern.lstrip("/"))
+        found = [str(each) for each in each_path if each.exists()]
+        if bool(found) == (wanted == "there") or time.monotonic() >= deadline:
+            return {"found": found}
+        time.sleep(_LOOK_S)
+
+
+def speak(path: str, lines: list[str], timeout: float) -> dict[str, Any]:
+    """Send each line over a connection of its own to a Unix socket; the answers are lines, empty where none came."""
+    answers = []
+    for line in lines:
+        try:
+            with socket.socket(socket.AF_UNIX) as link:
+                link.settimeout(timeout)
+                link.connect(path)
+                link.sendall(line.encode() + b"\n")
+                said = b""
+                while not said.endswith(b"\n") and (data := link.recv(1 << 20)):
+                    said += data
+        except OSError:
+            said = b""
+        answers.append(said.decode("utf-8", "replace").rstrip("\n"))
+    return {"answers": answers}
+
+
 def wake(now: float | None, entropy: str, boot_id: str) -> dict[str, Any]:
     """Become a guest of its own after a snapshot: its own random numbers, its own boot id, the time of today."""
     if now is not None:
@@ -90,7 +160,9 @@ def wake(now: float | None, entropy: str, boot_id: str) -> dict[str, Any]:
     return {}
 
 
-ACTS: dict[str, Callable[..., dict[str, Any]]] = {"run": run, "put": put, "get": get, "wake": wake}
+ACTS: dict[str, Callable[..., dict[str, Any]]] = {
+    "run": run, "put": put, "get": get, "lay": lay, "read": read, "look": look, "speak": speak, "wake": wake,
+}  # fmt: skip
 
 
 def answer(line: bytes) -> dict[str, Any]:

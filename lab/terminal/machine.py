@@ -29,6 +29,8 @@ _QUICK = (
     "quiet panic=-1 mitigations=off nokaslr cryptomgr.notests 8250.nr_uarts=1 random.trust_cpu=on no_timer_check "
     "nowatchdog audit=0 apparmor=0"
 )
+#: A stick that is let in is a disk at once, not after the kernel's second of waiting: an attacker's best case.
+_AT_ONCE = "usb-storage.delay_use=0"
 #: The keeper of the keeper: the kernel kills QEMU when the thread that started it ends. A parent that died before that
 #: was arranged is noticed by its id.
 _GUARD = '[ "$PPID" = "$1" ] || exit 1; shift; exec "$@"'
@@ -57,7 +59,7 @@ class Machine:
     def kernel_line(self) -> str:
         """The kernel's command line."""
         sealed = "usbcore.authorized_default=0" if self.sealed else ""
-        return " ".join(f"console=ttyS0 {_QUICK} {sealed} {self.options}".split())
+        return " ".join(f"console=ttyS0 {_QUICK} {_AT_ONCE} {sealed} {self.options}".split())
 
     @property
     def key(self) -> tuple[str, ...]:

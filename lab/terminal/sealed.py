@@ -7,7 +7,6 @@ service manager the processes of the units are started one by one, as the units 
 from __future__ import annotations
 
 import hashlib
-import json
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -18,8 +17,9 @@ from typing import Any, Self
 from agent import units
 from lab.terminal.cache import default_folder, digest, kept
 from lab.terminal.fleet import golden
+from lab.terminal.inside import Result
 from lab.terminal.machine import Machine
-from lab.terminal.vm import Result, Snapshot, Terminal
+from lab.terminal.vm import Snapshot, Terminal
 from policies.errors import EquipmentError
 from policies.grants import Grant, Revoke, sign, sign_revoke
 from policies.keys import PublicKey, SigningKey
@@ -29,7 +29,7 @@ from policies.texts import t
 from policies.usb import STORAGE, Scope
 
 AGENT = "/opt/portseal/bin/portseal-agent"
-PYTHON = "PYTHONPATH=/opt/portseal python3"
+SOCKET = "/run/portseal-agent/control.sock"
 SITE, NAME = "lab", "terminal-1"
 #: A grant as a swipe for copying a video makes it: one storage device at any port.
 COPY = Scope(("*",), (STORAGE,), 1, "case")
@@ -38,30 +38,54 @@ COPY = Scope(("*",), (STORAGE,), 1, "case")
 LAB_SEED = hashlib.sha256(b"portseal lab terminal").digest()
 LAB_KEY = SigningKey(LAB_SEED)
 
-#: Asks the agent without a start of Python each time, which takes an emulated processor longer than the answer does.
-_TALK = """
-import json, os, socket
-for name in ("in", "out"):
-    os.mkfifo("/run/talk." + name)
+#: Has loaded what the agent's processes are made of, and starts each as a fork of itself: an emulated processor needs
+#: seconds to load them. A request names the process (for its files in /run: pid, log, code) and gives what it runs.
+_NURSERY = """
+import json, os, signal, socket, sys, traceback
+sys.path.insert(0, "/opt/portseal/lib")
+import agent.cli.main, agent.cli.running, agent.loop, agent.usb.keeper, agent.usb.storage
+
+def live(asked):
+    os.setsid()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    place = "/run/" + asked["name"]
+    log = os.open(place + ".log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    for number in (1, 2):
+        os.dup2(log, number)
+    code = 1
+    try:
+        exec(asked["code"], {})
+        code = 0
+    except SystemExit as end:
+        code = end.code or 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        with open(place + ".code", "w") as file:
+            file.write(str(code))
+        os._exit(code)
+
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+listener = socket.socket(socket.AF_UNIX)
+listener.bind("/run/nursery")
+listener.listen()
 while True:
-    with open("/run/talk.in", "rb") as file:
-        asked = file.read().splitlines(True)
-    answers = []
-    for line in asked:
-        try:
-            with socket.socket(socket.AF_UNIX) as link:
-                link.settimeout(20)
-                link.connect("/run/portseal-agent/control.sock")
-                link.sendall(line)
-                answer = b""
-                while not answer.endswith(b"\\n"):
-                    answer += link.recv(1 << 20) or b"null\\n"
-        except OSError as error:
-            answer = json.dumps({"ok": False, "code": "unreachable", "error": str(error)}).encode() + b"\\n"
-        answers.append(answer)
-    with open("/run/talk.out", "wb") as file:
-        file.write(b"".join(answers))
+    link, _ = listener.accept()
+    with link, link.makefile() as file:
+        asked = json.loads(file.readline())
+        if os.path.exists("/run/" + asked["name"] + ".code"):
+            os.unlink("/run/" + asked["name"] + ".code")
+        born = os.fork()
+        if born == 0:
+            listener.close()
+            link.close()
+            live(asked)
+        with open("/run/" + asked["name"] + ".pid", "w") as file:
+            file.write(str(born))
+        link.sendall(b"{}\\n")
 """
+_RUN = 'import sys; from agent.cli.main import main; sys.argv = ["portseal-agent", "run"]; main()'
 
 #: Stands for the socket unit, which starts a process for each connection.
 _UNMOUNT = """
@@ -120,13 +144,7 @@ class Sealed:
         rule = Path(units.__file__).with_name("read-only.rules").read_bytes()
         self.guest.put(rule, "/etc/udev/rules.d/55-portseal-read-only.rules")
         self.guest.ok("udevadm control --reload")
-        self.open_talk()
-
-    def open_talk(self) -> None:
-        """Start what `talk` speaks through, once in a boot."""
-        self.guest.put(_TALK.encode(), "/run/talk.py")
-        self._spawn("talk", "python3 -I -S /run/talk.py")
-        self.guest.until(lambda: self.guest.sh("[ -p /run/talk.out ]").code == 0)
+        self._open_nursery()
 
     def start(self) -> None:
         """Start the agent, the keeper and the unmount helper, and wait until the gate is at work."""
@@ -136,7 +154,7 @@ class Sealed:
 
     def start_agent(self, wait: float = 30) -> None:
         """Start the agent alone, and wait so many seconds until it answers; 0 does not wait."""
-        self._spawn("agent", f"{AGENT} run")
+        self.begin("agent", _RUN)
         if wait:
             self.guest.until(self.answers, wait)
 
@@ -149,18 +167,18 @@ class Sealed:
 
     def start_keeper(self) -> None:
         """Start the keeper alone."""
-        self._spawn("keeper", f"env {PYTHON} -m agent.usb.keeper")
+        self.begin("keeper", keeper())
 
     def start_unmount(self) -> None:
         """Start what the socket unit starts."""
-        self.guest.put(_UNMOUNT.encode(), "/run/unmount.py")
-        self._spawn("unmount", f"env {PYTHON} /run/unmount.py")
+        self.begin("unmount", _UNMOUNT)
 
     def stop(self, name: str = "agent", signal: str = "KILL") -> None:
         """Send a signal to one of the processes and wait for its end when it is deadly."""
         self.guest.ok(f"kill -{signal} $(cat /run/{name}.pid)")
         if signal in ("KILL", "TERM"):
-            self.guest.until(lambda: self.guest.sh(f"kill -0 $(cat /run/{name}.pid)").code != 0)
+            process = self.guest.read(f"/run/{name}.pid")
+            self.guest.until(lambda: not alive(self.guest, process))
 
     def ask(self, *words: str, stdin: bytes = b"") -> Result:
         """Run `portseal-agent` with these words."""
@@ -168,12 +186,9 @@ class Sealed:
 
     def talk(self, *requests: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Send requests to the agent's socket, one after the other, and give the answers; quicker than `ask`."""
-        asked = b"".join(json.dumps(each).encode() + b"\n" for each in requests)
-        said = self.guest.ok("cat > /run/talk.in; cat /run/talk.out", 60, stdin=asked)
-        answers = [json.loads(line) for line in said.splitlines()]
-        for each in answers:
-            if each is None or each.get("code") == "unreachable":
-                raise EquipmentError(t("the agent gave no answer"), where="terminal")
+        answers = self.guest.speak(SOCKET, requests)
+        if None in answers:
+            raise EquipmentError(t("the agent gave no answer"), where="terminal")
         return answers
 
     def status(self) -> dict[str, Any]:
@@ -185,12 +200,18 @@ class Sealed:
         return {each["name"]: each for each in self.talk({"do": "devices"})[0]["devices"]}
 
     def bind(self, at: str, name: str, role: str = "keyboard") -> None:
-        """Bind what is plugged in."""
-        self.guest.ok([AGENT, "bind", at, name, "--role", role])
+        """Bind what is plugged in; EquipmentError when the agent refuses."""
+        (answer,) = self.talk({"do": "bind", "at": at, "name": name, "role": role})
+        if not answer["ok"]:
+            raise EquipmentError(t("{said}", said=str(answer.get("error", answer))), where="terminal")
 
     def grant(self, scope: Scope = COPY, seconds: int = 60, **changes: Any) -> Result:
-        """Make a grant for now and hand it over; `changes` replace claims."""
+        """Make a grant for now and hand it over by `portseal-agent grant`; `changes` replace claims."""
         return self.hand(self.token(scope, seconds, **changes))
+
+    def swipe(self, scope: Scope = COPY, seconds: int = 60, **changes: Any) -> dict[str, Any]:
+        """Make a grant for now, offer it at the socket, which is quicker, and give the agent's answer."""
+        return self.offer(self.token(scope, seconds, **changes))
 
     def token(self, scope: Scope = COPY, seconds: int = 60, key: SigningKey | None = None, **changes: Any) -> str:
         """Make a grant that answers the terminal's status."""
@@ -241,9 +262,34 @@ class Sealed:
     def __exit__(self, *_: object) -> None:
         self.guest.close()
 
-    def _spawn(self, name: str, command: str) -> None:
-        self.guest.ok(f"setsid sh -c 'echo $$ > /run/{name}.pid; exec {command}' > /run/{name}.log 2>&1 < /dev/null &")
-        self.guest.until(lambda: self.guest.sh(f"test -s /run/{name}.pid").code == 0)
+    def begin(self, name: str, code: str) -> None:
+        """Start a process that runs this Python; its id, output and exit code are /run/NAME.pid, .log and .code."""
+        if self.guest.speak("/run/nursery", [{"name": name, "code": code}]) != [{}]:
+            raise EquipmentError(t("the guest could not do it: {said}", said=name), where="terminal")
+
+    def finish(self, name: str, code: str, timeout: float = 60) -> int:
+        """Run this Python in a process of its own, wait for its end and give its exit code."""
+        self.begin(name, code)
+        self.guest.until(lambda: bool(self.guest.read(f"/run/{name}.code")), timeout)
+        return int(self.guest.read(f"/run/{name}.code"))
+
+    def _open_nursery(self) -> None:
+        self.guest.put(_NURSERY.encode(), "/run/nursery.py")
+        self.guest.ok("setsid python3 -I -S /run/nursery.py > /run/nursery.log 2>&1 < /dev/null &")
+        if not self.guest.comes("/run/nursery", 240):
+            raise EquipmentError(
+                t("the guest could not do it: {said}", said=self.guest.read("/run/nursery.log")), where="terminal"
+            )
+
+
+def keeper(*words: str) -> str:
+    """Give the Python that `python -m agent.usb.keeper` with these words runs."""
+    return f"from agent.usb.keeper import main; raise SystemExit(main({list(words)!r}))"
+
+
+def alive(guest: Terminal, process: str) -> bool:
+    """Tell whether a process of the guest runs; one that only waits to be reaped does not."""
+    return guest.read(f"/proc/{process}/stat").rpartition(")")[2].split()[:1] not in ([], ["Z"])
 
 
 def make_grant(told: Mapping[str, Any], scope: Scope, seconds: int, counter: int) -> Grant:

@@ -9,14 +9,10 @@ Port N of the guest's USB controller is 1-N for what is slow and 2-N for SuperSp
 
 from __future__ import annotations
 
-import base64
 import os
-import secrets
 import shutil
 import subprocess
 import time
-import uuid
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +21,12 @@ from typing import Any, Self
 
 from lab.net import run
 from lab.terminal import machine as hardware
+from lab.terminal.inside import Inside
 from lab.terminal.machine import Machine
 from lab.terminal.places import run_folder
 from lab.terminal.qmp import Channel, Qmp
-from policies.errors import DeviceTimeout, EquipmentError
+from lab.terminal.volatile import VolatileDisk
+from policies.errors import EquipmentError
 from policies.texts import t
 
 _BOOT_S = 180.0
@@ -38,16 +36,6 @@ _CHUNK = 1 << 20
 #: Guest memory that is in a file already is not copied into the snapshot.
 _IGNORE_SHARED = {"capabilities": [{"capability": "x-ignore-shared", "state": True}]}
 _MEMORY, _STATE = "memory", "state"
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """How a command in the guest ended: its exit code, what it said (both outputs), and when (guest's monotonic s)."""
-
-    code: int
-    output: str
-    started: float
-    ended: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +52,24 @@ class Snapshot:
         return path if path.exists() else None
 
 
-class Terminal:
+class Terminal(Inside):
     """A guest; use :meth:`boot` or :meth:`restore`, and `with`. It dies with this process, and is not for two threads.
 
     Every method raises EquipmentError with the console's last lines when the guest is gone.
     """
 
     def __init__(self, machine: Machine, snapshot: Snapshot | None, save_into: Path | None) -> None:
+        super().__init__()
         self.machine = machine
         self._lock: int | None
         self.folder, self._lock = run_folder()
         self._memory = save_into / _MEMORY if save_into else None
+        #: The state disk, while one is attached.
+        self.state: VolatileDisk | None = None
         self._nodes = 0
         self._unplugged = 0.0
-        self._question = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._qmp: Qmp | None = None
-        self._rpc: Channel | None = None
         try:
             memory = self._memory or (snapshot.memory if snapshot else None)
             if snapshot is not None and snapshot.memory is not None and self._memory is not None:
@@ -172,6 +161,9 @@ class Terminal:
         for line in (self._qmp, self._rpc):
             if line is not None:
                 line.close()
+        if self.state is not None:
+            self.state.close()
+            self.state = None
 
     def running(self) -> bool:
         """Tell whether QEMU lives."""
@@ -187,86 +179,6 @@ class Terminal:
     def console_log(self) -> Path:
         """What the guest's kernel and its first process have said so far."""
         return self.folder / "console.log"
-
-    # Commands in the guest
-
-    def sh(self, command: str | list[str], timeout: float = 30.0, stdin: bytes = b"") -> Result:
-        """Run a program (a list) or a line of shell, and wait for it; for a background job end the line with `&`.
-
-        Raises:
-            DeviceTimeout: it did not end within `timeout` seconds; it and its group were killed.
-
-        """
-        given = base64.b64encode(stdin).decode("ascii")
-        answer = self._ask(timeout + 30, do="run", command=command, timeout=timeout, given=given)
-        if answer["code"] is None:
-            raise DeviceTimeout(
-                t(
-                    "'{command}' did not end within {seconds} s; it said: {said}",
-                    command=str(command)[:80],
-                    seconds=f"{timeout:g}",
-                    said=answer["output"][-200:],
-                ),
-                where="terminal",
-            )
-        return Result(answer["code"], answer["output"], answer["started"], answer["ended"])
-
-    def ok(self, command: str | list[str], timeout: float = 30.0, stdin: bytes = b"") -> str:
-        """Run a command that must succeed and give what it said; EquipmentError with that otherwise."""
-        result = self.sh(command, timeout, stdin)
-        if result.code != 0:
-            raise EquipmentError(
-                t(
-                    "'{command}' failed with {code}: {said}",
-                    command=str(command)[:80],
-                    code=result.code,
-                    said=result.output[-300:],
-                ),
-                where="terminal",
-            )
-        return result.output
-
-    def until(self, ready: Callable[[], bool], timeout: float = 60.0) -> None:
-        """Wait until `ready`, which asks the guest again and again; DeviceTimeout when it never is."""
-        deadline = time.monotonic() + timeout
-        while not ready():
-            if time.monotonic() > deadline:
-                raise DeviceTimeout(
-                    t("what was expected did not come within {seconds} s.", seconds=f"{timeout:g}"), where="terminal"
-                )
-            time.sleep(0.02)
-
-    def put(self, data: bytes, path: str, mode: int = 0o644) -> None:
-        """Write a file in the guest, with the folders it needs."""
-        for start in range(0, max(len(data), 1), _CHUNK):
-            part = base64.b64encode(data[start : start + _CHUNK]).decode("ascii")
-            self._ask(60, do="put", path=path, data=part, mode=mode, append=start > 0)
-
-    def get(self, path: str) -> bytes:
-        """Read a file of the guest."""
-        return base64.b64decode(self._ask(60, do="get", path=path)["data"])
-
-    def _ask(self, wait: float, /, **question: Any) -> dict[str, Any]:
-        self._question += 1
-        assert self._rpc is not None
-        self._rpc.send({"id": self._question, **question})
-        answer = self._answered(self._question, wait)
-        if "error" in answer:
-            raise EquipmentError(t("the guest could not do it: {said}", said=answer["error"]), where="terminal")
-        return answer
-
-    def _answered(self, number: int, timeout: float) -> dict[str, Any]:
-        assert self._rpc is not None
-        while True:
-            # The answer to a question that was given up may still come.
-            answer = self._rpc.receive(timeout)
-            if answer["id"] == number:
-                return answer
-
-    def _wake(self, *, now: bool, boot_id: bool) -> None:
-        entropy = base64.b64encode(secrets.token_bytes(64)).decode("ascii")
-        identity = str(uuid.uuid4()) if boot_id else ""
-        self._ask(60, do="wake", now=time.time() if now else None, entropy=entropy, boot_id=identity)
 
     # Devices
 
@@ -301,23 +213,24 @@ class Terminal:
         with path.open("wb") as file:
             file.write(content)
             file.truncate(max(size_mb << 20, len(content)))
-        return self._block(path)
+        return self._block({"driver": "file", "filename": str(path)})
 
-    def _block(self, path: Path) -> str:
+    def _block(self, file: dict[str, Any]) -> str:
         self._nodes += 1
         node = f"disk{self._nodes}"
-        self.qmp("blockdev-add", driver="raw", node_name=node, file={"driver": "file", "filename": str(path)})
+        self.qmp("blockdev-add", driver="raw", node_name=node, file=file)
         return node
 
     def attach_state(self, path: Path, size_mb: int = 64) -> None:
         """Attach the state disk, a file that is made if it is not there, and that outlives the guest.
 
-        What the guest has synced is on it after :meth:`kill`. QEMU keeps nothing back, so more than that may be too.
+        What the guest has synced is on it after :meth:`kill`; of the rest half is lost, see VolatileDisk.
         """
         if not path.exists():
             with path.open("wb") as file:
                 file.truncate(size_mb << 20)
-        node = self._block(path)
+        self.state = VolatileDisk(path, self.folder)
+        node = self._block(self.state.node)
         self.qmp("device_add", driver="virtio-blk-pci", id="state", bus=hardware.STATE_SLOT, drive=node)
 
     def mount_state(self, where: str = "/var/lib/portseal") -> None:

@@ -20,7 +20,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NoReturn
+from typing import NoReturn, Self
 
 from policies.cards.wiegand import Wiegand, with_parity
 from policies.errors import ConfigError, InputError
@@ -42,6 +42,8 @@ _PAIR = re.compile(r"([0-9]{1,6})[,:-]([0-9]{1,6})")
 class Fault(StrEnum):
     """Why a message was no swipe, for machines."""
 
+    TOPIC = "topic"
+    RETAINED = "retained"
     SIZE = "size"
     MALFORMED = "malformed"
     VALUE = "value"
@@ -51,11 +53,21 @@ class Fault(StrEnum):
 
 
 class UnreadableSwipe(InputError):
-    """A reader's message that cannot be read; `fault` says why. It repeats nothing of what the message said."""
+    """A reader's message that cannot be read; `fault` says why. It repeats nothing of what the message said.
+
+    `reader` is empty while nobody has said whose message it is.
+    """
 
     def __init__(self, fault: Fault, what: Text, *, where: str = "", next_step: Text | None = None) -> None:
         super().__init__(what, where=where, next_step=next_step)
         self.fault = fault
+        self.reader = ""
+
+    def of(self, reader: str) -> Self:
+        """Say whose message it was: the reader's name then stands before the member that is wrong."""
+        self.reader = reader
+        self.where = f"{reader}: {self.where}" if self.where else reader
+        return self
 
 
 class CardMismatch(UnreadableSwipe):

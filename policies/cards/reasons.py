@@ -43,6 +43,18 @@ CODES: Mapping[str, Text] = {
     "second_unknown": t("the list does not say whose the cards are, so they do not stand for two people"),
 }
 
+#: What the controller says besides decisions: of a lease that is to be prolonged, of what it could not write down.
+DESK: Mapping[str, Text] = {
+    "prolonged_before": t("this opening was prolonged before; it is prolonged once"),
+    "not_open": t("nothing that could be prolonged is open"),
+    "not_recorded": t("the controller cannot write its ledger, so nothing opens"),
+    "withdrawn": t("the card was revoked: the terminal is shut"),
+    "ended_by_admin": t("the administrator of this site has shut the terminal"),
+}
+
+#: Every sentence that an operator can be told, by code.
+SENTENCES: Mapping[str, Text] = {**CODES, **DESK}
+
 _OFFICE = t("ask the office that issues the cards")
 _ADMIN = t("ask the administrator of this site")
 _AGAIN = t("swipe again")
@@ -79,4 +91,9 @@ NEXT: Mapping[str, Text] = {
     "second_refused": _OFFICE,
     "second_same": t("have another person swipe"),
     "second_unknown": _OFFICE,
+    "prolonged_before": t("shut, and swipe again when it is needed"),
+    "not_open": _AGAIN,
+    "not_recorded": _ADMIN,
+    "withdrawn": _OFFICE,
+    "ended_by_admin": _ADMIN,
 }

@@ -203,8 +203,10 @@ class ReaderFacts:
 class Reader:
     """A declared reader. `terminals` are those that it opens; `rule` is how its card numbers are to be read.
 
-    `zone` (±hh:mm) is for times that it writes without one. No lease from a swipe here is
-    longer than `longest_minutes`.
+    `zone` (±hh:mm) is for times that it writes without one. No lease from a swipe here is longer than
+    `longest_minutes`. Its messages come on `topics` (MQTT filters), to a webhook, or on its native topic; `device` and
+    `door` pick them out of those that several readers share. `login` and `password` are those of a source without a
+    certificate; `password` and `secret` (HMAC) are references, `public_key` is a PEM file below the site folder.
     """
 
     name: str
@@ -214,6 +216,24 @@ class Reader:
     rule: CardRule
     zone: str = "+08:00"
     longest_minutes: int = 480
+    topics: tuple[str, ...] = ()
+    webhook: str = ""
+    device: str = ""
+    door: str = ""
+    login: str = ""
+    password: str | None = None
+    secret: str | None = None
+    public_key: str = ""
+
+    @property
+    def native(self) -> bool:
+        """Whether it speaks Portseal's own format, on its own topic, with a certificate of the site."""
+        return self.format == "native"
+
+    @property
+    def webhook_name(self) -> str:
+        """The last part of the address to which its device sends; "" for a reader on MQTT."""
+        return "" if self.topics or self.native else self.webhook or self.name
 
     @property
     def facts(self) -> ReaderFacts:

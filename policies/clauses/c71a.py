@@ -60,8 +60,10 @@ def _foreign(
 ) -> Iterator[Finding]:
     for name, port in observed.ports.items():
         macs = sight.on_face_vlan(port).difference(known)
+        if not macs:
+            continue
         verdict, where = Verdict.FAIL, None
-        if macs and sight.leads_on(expected.switch, port):
+        if sight.leads_on(expected.switch, port):
             macs = {mac for mac in macs if not sight.judged_elsewhere(mac, expected.switch)}
             where = t("behind this uplink, and on no other switch's port")
             if sight.unread:

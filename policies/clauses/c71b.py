@@ -42,7 +42,7 @@ def judge(expected: ExpectedSwitch, observed: ObservedSwitch) -> Iterator[Findin
 
 def _by_its_channel(expected: ExpectedSwitch, port: ObservedPort) -> bool:
     """Tell whether a port is managed as a member of a port-channel that is declared and in use."""
-    channel = expected.ports.get(port.channel)
+    channel = expected.ports.get(port.channel) if port.channel else None
     return channel is not None and channel.role in (PortRole.UPLINK, PortRole.BOUND, PortRole.EXCEPTED)
 
 

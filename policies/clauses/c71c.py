@@ -22,6 +22,8 @@ from policies.texts import Text, t
 
 #: Without these a platform cannot bind a MAC at all; the rest of a binding is used where the switch can.
 ESSENTIAL = ("secure", "secure_macs")
+#: The sentence about each setting; before anything is bound, every port has half a dozen of them.
+_DIFFERS = {name: t("{setting} is not as the inventory demands", setting=SETTING_WORDS[name]) for name in SETTINGS}
 
 
 def judge(expected: ExpectedSwitch, observed: ObservedSwitch, sight: Sight) -> Iterator[Finding]:
@@ -41,7 +43,8 @@ def judge(expected: ExpectedSwitch, observed: ObservedSwitch, sight: Sight) -> I
             continue
         wrong = list(_wrong(wanted, seen, observed, sight))
         if wrong:
-            yield from (Finding("7.1c", subject, Verdict.FAIL, text, at) for text in wrong)
+            for text in wrong:
+                yield Finding("7.1c", subject, Verdict.FAIL, text, at)
         elif lacking:
             text = t("the binding could not be read: {settings}", settings=SETTING_WORDS[lacking[0]])
             yield Finding("7.1c", subject, Verdict.UNVERIFIED, text, at)
@@ -52,9 +55,8 @@ def judge(expected: ExpectedSwitch, observed: ObservedSwitch, sight: Sight) -> I
 
 
 def _capabilities(expected: ExpectedSwitch, observed: ObservedSwitch, bound: list[ExpectedPort]) -> Iterator[Finding]:
-    demanded = {name for port in bound for name in SETTINGS if getattr(port.config, name) is not None}
     for name in SETTINGS:
-        if name in demanded and name not in observed.capabilities:
+        if name not in observed.capabilities and any(getattr(port.config, name) is not None for port in bound):
             verdict = Verdict.FAIL if name in ESSENTIAL else Verdict.NOT_APPLICABLE
             text = t("{platform} cannot do it here: {setting}", platform=observed.platform, setting=SETTING_WORDS[name])
             yield Finding("7.1c", expected.switch, verdict, text, observed.read_at)
@@ -63,7 +65,7 @@ def _capabilities(expected: ExpectedSwitch, observed: ObservedSwitch, bound: lis
 def _wrong(wanted: ExpectedPort, seen: ObservedPort, observed: ObservedSwitch, sight: Sight) -> Iterator[Text]:
     differing = changed_fields(seen.config, able(wanted.config, observed, wanted.name))
     for name in differing:
-        yield t("{setting} is not as the inventory demands", setting=SETTING_WORDS[name])
+        yield _DIFFERS[name]
     if unguarded(wanted.config, observed):
         yield t(
             "IP is not bound: the switch does not enforce source guard on VLAN {vlan}; on Cisco, enable DHCP snooping",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from policies.model import ExpectedSwitch, Learned, ObservedPort, ObservedSwitch, Oper, PortRole
+from policies.model import ExpectedSwitch, ObservedPort, ObservedSwitch, Oper, PortRole
 from policies.site import Site, Switch
 
 
@@ -20,6 +20,7 @@ class Sight:
         self, site: Site, expected: Mapping[str, ExpectedSwitch], observed: Mapping[str, ObservedSwitch]
     ) -> None:
         self.face = frozenset(vlan.id for vlan in site.vlans if vlan.purpose == "face")
+        self._face_or_own = self.face | {None}
         self.unread = tuple(switch.name for switch in site.switches if switch.name not in observed)
         self._site, self._expected = site, expected
         self._places: dict[str, set[tuple[str, str]]] = {}
@@ -44,23 +45,26 @@ class Sight:
         names = (port.name, port.channel) if port.channel else (port.name,)
         wanted = self._expected.get(switch)
         if wanted is not None:
-            return any(name in wanted.ports and wanted.ports[name].role is PortRole.UPLINK for name in names)
+            return PortRole.UPLINK in [wanted.ports[name].role for name in names if name in wanted.ports]
         declared = self._site.switch(switch)
         return declared is not None and any(_declared_to_lead_on(declared, name) for name in names)
 
     def on_face_vlan(self, port: ObservedPort) -> set[str]:
         """Give the MACs that the port learned in a VLAN with purpose face; one without a VLAN is in the port's own."""
-        own = bool({port.config.access_vlan, port.voice_vlan} & self.face)
-        return {entry.mac for entry in port.learned if self._counts(entry, own=own)}
-
-    def _counts(self, entry: Learned, *, own: bool) -> bool:
-        return entry.kind != "self" and (entry.vlan in self.face or (entry.vlan is None and own))
+        if not port.learned:
+            return set()
+        face: frozenset[int | None] = self.face
+        if port.config.access_vlan in face or port.voice_vlan in face:
+            face = self._face_or_own
+        return {entry.mac for entry in port.learned if entry.vlan in face and entry.kind != "self"}
 
     def _look(self, switch: str, seen: ObservedSwitch) -> None:
         judged = switch in self._expected
         for name, port in seen.ports.items():
-            self._own.update(entry.mac for entry in port.learned if entry.kind == "self")
-            if not port.learned or self.leads_on(switch, port):
+            if not port.learned:
+                continue
+            self._own.update([entry.mac for entry in port.learned if entry.kind == "self"])
+            if self.leads_on(switch, port):
                 continue
             if judged:
                 for mac in self.on_face_vlan(port):

@@ -4,15 +4,19 @@ An identity is the common name of a TLS certificate and, by `use_identity_as_use
 `terminal.guard-1`, `lock.guard-1`, `reader.gate-2`, `controller`, `cli`. Nothing is granted by a pattern, so what a
 certificate may do can be read line by line, and tried by receiving: a broker answers a forbidden subscription with
 "granted" and then delivers nothing.
+
+Sources without certificates have a listener of their own, with logins and an ACL of their own (:func:`login_acl`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 from policies.errors import InputError
+from policies.messages.filters import read_filter
 from policies.messages.topics import Kind, Topic, every, is_name
 from policies.texts import t
 
@@ -78,6 +82,11 @@ def parse_identity(text: str) -> Identity:
     return identity
 
 
+def is_reserved(text: str) -> bool:
+    """Tell whether a name on the broker is, or could be taken for, that of one of our own processes."""
+    return text.partition(".")[0] in {*Role, "broker"}
+
+
 #: What each role may do with the topics that bear its name.
 _OWN: dict[Role, dict[Access, tuple[Kind, ...]]] = {
     Role.TERMINAL: {
@@ -98,8 +107,17 @@ _EVERY: dict[Role, dict[Access, tuple[Kind, ...]]] = {
 }
 
 
-def rights(site: str, identity: Identity) -> tuple[Right, ...]:
-    """Give all that an identity may do at `site`, sorted; what is not here is denied."""
+#: Readers that speak another format than ours, by name, with the MQTT filters on which their messages come.
+Foreign = Mapping[str, Iterable[str]]
+
+
+def rights(site: str, identity: Identity, foreign: Foreign = MappingProxyType({})) -> tuple[Right, ...]:
+    """Give all that an identity may do at `site`, sorted; what is not here is denied.
+
+    A reader of `foreign` writes its own filters and no native swipes; the controller reads all of them.
+    """
+    if identity.role is Role.READER and identity.name in foreign:
+        return tuple(sorted({Right(Access.WRITE, read_filter(each)) for each in foreign[identity.name]}))
     found = {
         Right(access, str(Topic(site, kind, identity.name)))
         for access, kinds in _OWN.get(identity.role, {}).items()
@@ -108,14 +126,34 @@ def rights(site: str, identity: Identity) -> tuple[Right, ...]:
     found |= {
         Right(access, every(site, kind)) for access, kinds in _EVERY.get(identity.role, {}).items() for kind in kinds
     }
+    if identity.role is Role.CONTROLLER:
+        found |= {Right(Access.READ, read_filter(each)) for listed in foreign.values() for each in listed}
     return tuple(sorted(found))
 
 
-def acl(site: str, identities: Iterable[Identity]) -> str:
+def acl(site: str, identities: Iterable[Identity], foreign: Foreign = MappingProxyType({})) -> str:
     """Write the rights of all identities in the form of mosquitto's ACL file (mosquitto.conf(5), acl_file)."""
+    return _file((str(each), rights(site, each, foreign)) for each in sorted(set(identities)))
+
+
+def login_acl(logins: Mapping[str, Iterable[str]]) -> str:
+    """Write the ACL file of the listener for sources without certificates: each login writes its filters, no more.
+
+    Raises InputError for a login that could be taken for one of our processes, and for a filter that could be ours.
+    """
+    for login in logins:
+        if is_reserved(login):
+            raise _refused(login)
+    return _file(
+        (login, sorted(Right(Access.WRITE, read_filter(each)) for each in set(listed)))
+        for login, listed in sorted(logins.items())
+    )
+
+
+def _file(users: Iterable[tuple[str, Iterable[Right]]]) -> str:
     lines: list[str] = []
-    for identity in sorted(set(identities)):
-        lines += [f"user {identity}", *(f"topic {each.access} {each.topic}" for each in rights(site, identity)), ""]
+    for name, allowed in users:
+        lines += [f"user {name}", *(f"topic {each.access} {each.topic}" for each in allowed), ""]
     return "\n".join(lines)
 
 

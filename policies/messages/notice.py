@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field, replace
 
 from policies import jwt
-from policies.cards.reasons import CODES, NEXT
+from policies.cards.reasons import NEXT, SENTENCES
 from policies.cards.rights import Kind
 from policies.errors import InputError
 from policies.grants import PURPOSE, Purpose
@@ -27,15 +27,15 @@ MAX_WHO = 64
 _REQUIRED = frozenset({"iss", "aud", "iat", "id", "kind", "code"})
 _OPTIONAL = frozenset({"because", "purposes", "jti", "who", "until"})
 _KIND = re.compile("|".join(Kind))
-_CODE = re.compile("|".join(CODES))
+_CODE = re.compile("|".join(SENTENCES))
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
     """One answer for terminal `aud` of site `iss`, at `iat` (seconds since 1970).
 
-    `id` tells it from its repetition. `kind` and `code` are those of the decision (a key of CODES), `because` what is
-    wrong with the second card. `purposes` are those to choose from, until `until` (seconds since 1970; 0: nothing is
+    `id` tells it from its repetition. `kind` and `code` are those of the decision (a key of SENTENCES), `because` what
+    is wrong with the second card. `purposes` are those to choose from, until `until` (seconds since 1970; 0: nothing is
     waited for). `jti` is the grant that opened, and `who` the holder as the operator sees them: a masked name, personal
     data that no terminal writes down.
     """
@@ -55,8 +55,8 @@ class Notice:
     @property
     def reason(self) -> Text:
         """The sentence for the operator."""
-        reason = CODES[self.code]
-        return replace(reason, values=(("reason", CODES[self.because]),)) if self.because else reason
+        reason = SENTENCES[self.code]
+        return replace(reason, values=(("reason", SENTENCES[self.because]),)) if self.because else reason
 
     @property
     def next_step(self) -> Text:

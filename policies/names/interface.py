@@ -105,6 +105,7 @@ def spell(name: str, words: Mapping[str, str]) -> str:
     return words.get(interface.kind, interface.kind) + interface.tail
 
 
+@lru_cache(maxsize=_CACHED_NAMES)
 def port_key(name: str) -> tuple[tuple[str, int], ...]:
     """Give the key that sorts names as people count: Gi1/0/2 before Gi1/0/10."""
     pieces = _PIECES.split(name)

@@ -31,7 +31,7 @@ def test_a_bound_keyboard_that_is_pulled_is_an_alarm(sealed: Sealed) -> None:
     guest = sealed.guest
     guest.plug("usb-kbd", "keyboard", "2", serial="K-1")
     guest.until(lambda: "1-2" in sealed.devices())
-    sealed.bind("1-2", "键盘")
+    assert sealed.ask("bind", "1-2", "键盘", "--role", "keyboard").code == 0
     appears(guest, "/dev/input/by-path/*usb*kbd")
     assert "tamper.removed" not in sealed.kinds()
     guest.unplug("keyboard")

@@ -50,7 +50,7 @@ echo "$1 $(cat {DEVICES}/2-1/authorized) $(ls /run/portseal-agent/asleep) $mount
 
 def open_and_write(agent: Sealed, guest: Installed, seconds: int) -> None:
     """Open a lease, mount the stick, and write to it."""
-    assert agent.grant(seconds=seconds).code == 0
+    assert agent.swipe(seconds=seconds)["ok"]
     appears(guest, DISK)
     guest.ok(f"mke2fs -q -t ext4 -F {DISK} && mkdir -p {MOUNT} && mount {DISK} {MOUNT}", 60)
     guest.ok(f"echo '{PRECIOUS}' > {MOUNT}/file")
@@ -86,6 +86,14 @@ class TestAtWork:
         installed.plug_in(STRANGER)
         installed.until(lambda: "usb.blocked" in agent.kinds())
         assert authorized(installed) == {"K-1": "1", "K-2": "0"}
+
+    def test_controllers_made_of_software_cannot_be_loaded(self, installed: Installed) -> None:
+        for each in ("dummy_hcd", "vhci_hcd"):
+            assert installed.sh(f"modprobe {each}").code != 0
+        assert not there(installed, f"{DEVICES}/usb3")
+        # The control: without the rule that the installation wrote, the kernel has one.
+        installed.ok("modprobe -C /run/none dummy_hcd")
+        appears(installed, f"{DEVICES}/usb3")
 
     def test_the_hardened_agent_can_do_all_that_it_must(self, installed: Installed, agent: Sealed) -> None:
         installed.plug("usb-mouse", "mouse", "4", serial="M-1")
@@ -182,7 +190,7 @@ def test_sleep_shuts_before_and_nothing_opens_until_after(installed: Installed, 
     kinds = agent.kinds()
     assert "power.sleep" in kinds
     assert not [each for each in kinds if each.startswith("tamper.")]
-    assert agent.grant(seconds=30).code == 0
+    assert agent.swipe(seconds=30)["ok"]
     appears(installed, DISK)
 
 

@@ -242,12 +242,15 @@ class TestTheGuest:
 
 class TestPowerLoss:
     def test_what_is_synced_to_the_state_disk_survives_and_the_rest_does_not(
-        self, terminal_snapshot: Snapshot, terminal_image: Image, tmp_path: Path
+        self, terminal_snapshot: Snapshot, tmp_path: Path
     ) -> None:
         disk = tmp_path / "state.img"
-        with Terminal.boot(Machine(terminal_image), disk) as first:
+        write_files = "mkdir -p {0} && cd {0} && for n in $(seq 40); do echo $n > f$n; done"
+        with Terminal.restore(terminal_snapshot) as first:
+            first.attach_state(disk)
             first.mount_state()
-            first.ok("echo kept > /var/lib/portseal/file && sync && echo lost > /root/file")
+            first.ok(f"{write_files.format('/var/lib/portseal/synced')} && sync")
+            first.ok(f"{write_files.format('/var/lib/portseal/careless')}; echo lost > /root/file")
             first.kill()
             assert not first.running()
             with pytest.raises(EquipmentError):
@@ -255,7 +258,9 @@ class TestPowerLoss:
         with Terminal.restore(terminal_snapshot) as second:
             second.attach_state(disk)
             second.mount_state()
-            assert read(second, "/var/lib/portseal/file") == "kept"
+            for name, whole in (("synced", True), ("careless", False)):
+                found = second.sh(f"cd /var/lib/portseal/{name} && cat f*").output.split()
+                assert (len(found) == 40) == whole
             assert not there(second, "/root/file")
 
     def test_a_guest_whose_owner_is_killed_dies_and_its_folder_is_removed(self, terminal_snapshot: Snapshot) -> None:

@@ -30,7 +30,7 @@ def keyed(sealed: Sealed) -> Sealed:
     guest.plug("usb-kbd", "keyboard", "2", serial="K-1")
     plug_stick(guest)
     guest.until(lambda: {"1-2", "2-1"} <= sealed.devices().keys())
-    assert sealed.talk({"do": "bind", "at": "1-2", "name": "keyboard", "role": "keyboard"})[0]["ok"]
+    sealed.bind("1-2", "keyboard")
     appears(guest, TYPES)
     return sealed
 
@@ -78,7 +78,7 @@ class TestKilledAtAnyMoment:
             with suppress(EquipmentError):  # it dies over the question
                 if keyed.answers():
                     used.append(keyed.token(seconds=5))
-                    hand_over(keyed, used[-1])
+                    keyed.offer(used[-1])
             guest.until(lambda: guest.sh("kill -0 $(cat /run/agent.pid)").code != 0)
             # Nobody but the keeper is there to end it.
             guest.until(lambda: read(guest, f"{STICK}/authorized") == "0", 30)
@@ -95,13 +95,6 @@ class TestKilledAtAnyMoment:
         assert len(set(started)) == len(started)
         plug_stick(guest, "last")
         opens(keyed)
-
-
-def hand_over(sealed: Sealed, token: str) -> None:
-    """Hand a grant to an agent that may die over it."""
-    sealed.guest.sh(
-        "cat > /run/talk.in; cat /run/talk.out", 60, stdin=b'{"do": "grant", "token": "%s"}\n' % token.encode()
-    )
 
 
 class TestAFullDisk:

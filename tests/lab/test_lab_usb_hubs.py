@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from lab.terminal.gadget import INNER, OUTER, plug_hubs
 from lab.terminal.sealed import Sealed
 from lab.terminal.vm import Terminal
 from policies.messages.event import AgentEvent
@@ -16,23 +17,9 @@ from tests.lab.terminal_usb import DEVICES, appears, read, there, vanishes
 pytest_plugins = ["tests.lab.terminal_vm"]
 pytestmark = [pytest.mark.lab, pytest.mark.usb]
 
-OUTER, INNER = "1-1", "1-1.8"
 #: The time in which a pulled device must be told of, in milliseconds: one second, and as much again for an emulated
 #: processor that is busy.
 SOON_MS = 2000
-
-
-def plug_hubs(guest: Terminal, leaves: int) -> None:
-    """Plug in a hub with a hub in it, and keyboards in both; the first two leaves are sticks."""
-    guest.plug("usb-hub", "outer", "1")
-    guest.plug("usb-hub", "inner", "1.8")
-    for number in range(leaves):
-        port = f"1.{number + 1}" if number < 7 else f"1.8.{number - 6}"
-        name = f"leaf{number}"
-        if number < 2:
-            guest.plug("usb-storage", name, port, drive=guest.disk(name, 1), serial=f"S-{number}")
-        else:
-            guest.plug("usb-kbd", name, port, serial=f"K-{number}")
 
 
 def opened(guest: Terminal) -> set[str]:
@@ -44,7 +31,7 @@ def opened(guest: Terminal) -> set[str]:
 def bind(sealed: Sealed, at: str, name: str, role: str = "keyboard") -> None:
     """Bind what is plugged in, as soon as it is there."""
     sealed.guest.until(lambda: at in sealed.devices())
-    assert sealed.talk({"do": "bind", "at": at, "name": name, "role": role})[0]["ok"]
+    sealed.bind(at, name, role)
     sealed.guest.until(lambda: read(sealed.guest, f"{DEVICES}/{at}/authorized") == "1")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from agent.control import SOCKET, ask
+from agent.control import OPERATORS_SOCKET, SOCKET, ask
 from policies.errors import EquipmentError
 from policies.keys import SigningKey
 from tests.unit.usb_tree import Tree
@@ -36,6 +36,8 @@ class Place:
         self.tree.plug("1-2", "046d", "c31c", BOARD, devnum=3)
         for name in ("1-1", "1-2"):
             self.tree.interfaces(name)  # the kernel would make them at once; plain files do not
+        self.operators = root / "operators"
+        self.operators.mkdir()
         self.etc = root / "etc"
         self.etc.mkdir()
         (self.etc / "grant.pub").write_bytes(KEY.public.to_pem())
@@ -45,10 +47,16 @@ class Place:
     def socket(self) -> Path:
         return self.root / "run" / SOCKET
 
+    @property
+    def seat(self) -> Path:
+        """The operators' socket."""
+        return self.operators / OPERATORS_SOCKET
+
     def declare(self, state: str = "") -> None:
         """Write agent.toml."""
         where = state or f"{self.root}/state"
         text = f'site = "hq"\nterminal = "T1"\nstate = "{where}"\nrun = "{self.root}/run"\n'
+        text += f'operators = "{self.operators}"\n'
         (self.etc / "agent.toml").write_text(text, "utf-8")
 
     def command(self, python: Path | str = sys.executable) -> list[str]:

@@ -2,74 +2,20 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from subprocess import Popen
-from typing import Any
 
 import pytest
 
-from policies.grants import Grant, Revoke, sign, sign_revoke
+from policies.grants import Revoke, sign_revoke
 from policies.keys import SigningKey
-from policies.messages import ack as acks
-from policies.messages.event import AgentEvent, read_event, verify_chain
-from policies.messages.identities import Identity, Role
-from policies.messages.status import State, Status
-from policies.messages.status import parse as parse_status
-from policies.usb import Scope
+from policies.messages.event import verify_chain
+from policies.messages.status import State
+from tests.replay.agent_controller import TERMINAL, TOPIC, Controller, enrol
 from tests.replay.agent_process import KEY, Place, running
-from tests.replay.broker_bench import NOW, Bench, Client
-
-CONTROLLER, TERMINAL = Identity(Role.CONTROLLER), Identity(Role.TERMINAL, "T1")
-TOPIC = "portseal/1/hq/terminal/T1"
-COPY = Scope(("*",), ("08",), 1, "case")
-
-
-class Controller:
-    """The other end: hears all of the terminal, and signs for it."""
-
-    def __init__(self, bench: Bench) -> None:
-        self.client: Client = bench.client(CONTROLLER)
-        for last in ("event", "status"):
-            self.client.subscribe(f"{TOPIC}/{last}")
-        self.events: dict[int, AgentEvent] = {}
-        self.statuses: list[Status] = []
-
-    def listen(self, until: Any, seconds: float = 15.0) -> None:
-        """Take what comes until a condition holds."""
-        ends = time.monotonic() + seconds
-        while not until():
-            heard = self.client.hear(max(0.01, ends - time.monotonic()))
-            assert heard is not None, (self.kinds(), self.statuses[-1:])
-            topic, payload, _ = heard
-            if topic.endswith("/event"):
-                event = read_event(payload, None)
-                self.events.setdefault(event.seq, event)
-            else:
-                self.statuses.append(parse_status(payload))
-
-    def kinds(self) -> list[str]:
-        return [self.events[seq].kind for seq in sorted(self.events)]
-
-    def wait_for(self, kind: str) -> None:
-        self.listen(lambda: kind in self.kinds())
-
-    def token(self, **changes: Any) -> bytes:
-        status = self.statuses[-1]
-        now = int(time.time())
-        claims: dict[str, Any] = {
-            "iss": "hq", "aud": "T1", "sub": "c", "jti": secrets.token_hex(8), "iat": now, "nbf": now, "exp": now + 60,
-            "boot": status.boot, "nonce": status.nonce, "ctr": status.ctr + 1, "scope": COPY,
-        }  # fmt: skip
-        return sign(Grant(**(claims | changes)), KEY).encode()
-
-    def ack(self, seq: int, key: SigningKey = KEY) -> None:
-        raw = self.events[seq].raw
-        from policies.messages.event import digest
-
-        self.client.say(f"{TOPIC}/event/ack", acks.sign(acks.Ack("hq", "T1", seq, digest(raw)), key).encode())
+from tests.replay.broker_bench import Bench
 
 
 @pytest.fixture
@@ -83,11 +29,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 def place(tmp_path: Path, bench: Bench) -> Place:
     """Give a terminal that is enrolled with the broker."""
     made = Place(tmp_path / "terminal")
-    key, issued = bench.authority.issue_own(TERMINAL, NOW)
-    for name, content in (("ca.pem", bench.authority.certificate), ("agent.pem", issued.pem), ("agent-tls.key", key)):
-        (made.etc / name).write_bytes(content)
-    with (made.etc / "agent.toml").open("a", encoding="utf-8") as file:
-        file.write(f'[broker]\nhost = "127.0.0.1"\nport = {bench.broker.listener.port}\n')
+    enrol(made, bench)
     return made
 
 

@@ -40,8 +40,11 @@ THIRD_PARTIES: dict[str, frozenset[str]] = {
     "controller/ledger/": frozenset({"cryptography"}),
     "controller/access/": frozenset({"cryptography"}),
     "controller/broker/": frozenset({"paho", "cryptography"}),
+    "controller/web/": frozenset({"starlette", "uvicorn"}),
     "controller/watch/": frozenset({"scapy"}),
     "agent/cli/": frozenset({"click"}),
+    "agent/display/": frozenset({"jeepney"}),
+    "agent/enrol/": frozenset({"cryptography"}),
     "agent/link/": frozenset({"paho", "cryptography"}),
     "agent/usb/": frozenset({"pyudev"}),
     "lab/": frozenset({"click", "rich", "asyncssh", "cryptography", "paho", "pysnmp", "pyasn1", "scapy"}),
@@ -55,7 +58,7 @@ DISTRIBUTION = {
     "pyasn1": "pysnmp",
 }
 #: Names of loggers that are not ours, which are only ever silenced.
-SILENCED = frozenset({"paramiko"})
+SILENCED = frozenset({"paramiko", "uvicorn.error"})
 MODULES = sorted(path for package in OURS for path in (ROOT / package).rglob("*.py"))
 FILES = sorted(
     path for folder in (*OURS, "tests", "bench", "scripts", "packaging") for path in (ROOT / folder).rglob("*.py")

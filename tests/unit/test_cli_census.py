@@ -201,7 +201,7 @@ class TestKey:
         first = signed(60)
         take(demo, first)
         said = demo.refuses(4, "terminal", "census", "guard-1", file(demo, signed(30, key=OTHER_KEY)))
-        for part in (KEY.public.fingerprint, OTHER_KEY.public.fingerprint, "enrolment", "--key"):
+        for part in (KEY.public.fingerprint, OTHER_KEY.public.fingerprint, "terminal enroll", "--key"):
             assert part in said
         assert stored(demo) == first.raw
         assert len(entries(demo)) == 2

@@ -358,7 +358,8 @@ class TestDocument:
         real = demo("terminal", "show", "guard-1", "--json").json
         same(told["terminal show"], real, "terminal show", "terminal show")
         only = {**examples()["terminal list"]["terminals"][0], "missing": real["missing"]}
-        assert set(only) | {"description", "register", "census"} == set(real)
+        more = {"description", "register", "certificate", "revoked", "bundle_until", "attestation", "census"}
+        assert set(only) | more == set(real)
         listed = demo("terminal", "list", "--json").json
         assert list(listed) == list(told["terminal list"])
         for each in listed["terminals"]:

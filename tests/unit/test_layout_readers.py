@@ -22,13 +22,15 @@ from policies.cards.rights import (
 )
 from policies.clauses.notice import notice
 from policies.errors import ConfigError
-from policies.layout_reader import FORMATS, PROVING
+from policies.layout_source import FORMATS, POSTING, PROVING, SELECTING
 from policies.load import load_site
 from policies.site import Site
 
 HEAD = """
 [site]
 name = "park"
+[broker]
+legacy_port = 1883
 [terminals.guard-1]
 platform = "linux"
 agent = true
@@ -70,7 +72,8 @@ def test_a_whole_reader_is_read(tmp_path: Path) -> None:
     text = READER + (
         'trust = "authenticated"\nzone = "Asia/Shanghai"\nlongest_minutes = 5\n'
         'digits = "dec"\nlength = "wiegand-26"\nfacility = 17\n'
-        '[readers."东门"]\nformat = "esp-rfid"\nterminals = "guard-1"\nlength = 7\norder = "reversed"\n'
+        '[readers."东门"]\nformat = "esp-rfid"\nterminals = "guard-1"\ntopic = "esp/gate"\n'
+        'length = 7\norder = "reversed"\n'
     )
     gate, east = loaded(tmp_path, text).readers
     assert gate.rule == CardRule(Wiegand.W26, Digits.DECIMAL, facility=17)
@@ -78,16 +81,164 @@ def test_a_whole_reader_is_read(tmp_path: Path) -> None:
     assert (east.name, east.terminals, east.rule) == ("东门", ("guard-1",), CardRule(7, order=Order.REVERSED))
 
 
+def written(form: str, more: str = "", name: str = "gate") -> str:
+    """Give a reader of a format with the keys that it cannot be without."""
+    topic = {"native": "", "dahua-vto": 'topic = "vto/AccessControl/Event"\n'}.get(form, f'topic = "src/{name}"\n')
+    return f'[readers.{name}]\nformat = "{form}"\nterminals = "guard-1"\n{topic}{more}'
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_only_messages_with_a_proof_are_trusted_as_the_readers_own(tmp_path: Path, form: str) -> None:
-    text = READER.replace("native", form) + 'trust = "authenticated"\n'
-    if form in PROVING:
+    text = written(form, 'trust = "authenticated"\n')
+    if form == "native":  # whose certificate is a proof
         assert loaded(tmp_path, text).readers[0].trust is Trust.AUTHENTICATED
         return
     error = refused(tmp_path, text)
     assert error.where.endswith("readers.gate.trust")
-    assert "prove nothing" in str(error)
-    assert loaded(tmp_path, text.replace("authenticated", "identified")).readers[0].trust is Trust.IDENTIFIED
+    assert ("without a secret" if form == "uhppoted" else "prove nothing") in str(error)
+    assert loaded(tmp_path, written(form)).readers[0].trust is Trust.IDENTIFIED
+    if form in PROVING:
+        whole = loaded(tmp_path, text + 'secret = "secret:gate.hmac"\n').readers[0]
+        assert (whole.trust, whole.secret) == (Trust.AUTHENTICATED, "secret:gate.hmac")
+
+
+#: key → a value for it, and the formats that may have it; with a topic, as `written` gives it.
+KEYS: dict[str, tuple[str, frozenset[str]]] = {
+    "topic": ('"other/topic"', frozenset(FORMATS) - {"native", "dahua-vto"}),
+    "device": ('"405419896"', SELECTING),
+    "door": ('"1"', SELECTING),
+    "secret": ('"env:HMAC"', frozenset({"uhppoted"})),
+    "public_key": ('"readers/gate.pem"', frozenset({"native"})),
+    "webhook": ('"panel"', frozenset()),
+}
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("key", KEYS)
+def test_a_key_is_refused_where_it_would_do_nothing(tmp_path: Path, form: str, key: str) -> None:
+    value, forms = KEYS[key]
+    line = f"{key} = {value}\n"
+    base = written(form).replace('topic = "src/gate"\n', "") if key == "topic" else written(form)
+    if form == "dahua-vto" and key == "topic":
+        base = base.replace('topic = "vto/AccessControl/Event"\n', "")
+        assert "would count twice, or never" in str(refused(tmp_path, base + line))
+        return
+    if form in forms:
+        assert loaded(tmp_path, base + line).readers
+        return
+    error = refused(tmp_path, base + line)
+    assert error.where.endswith(f"readers.gate.{key}")
+    assert f"of format {form}" in str(error)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_login_is_for_sources_on_the_broker_without_a_certificate(tmp_path: Path, form: str) -> None:
+    text = written(form, 'login = "gate"\npassword = "env:PASSWORD"\n')
+    if form == "native":
+        assert refused(tmp_path, text).where.endswith("login")
+        return
+    reader = loaded(tmp_path, text).readers[0]
+    assert (reader.login, reader.password) == ("gate", "env:PASSWORD")
+    for half, missing in (('login = "gate"\n', "password"), ('password = "env:PASSWORD"\n', "login")):
+        error = refused(tmp_path, written(form, half))
+        assert error.where.endswith(half.split(" ")[0])
+        assert f"and {missing} is missing" in str(error)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_without_a_topic_a_device_that_can_posts_to_a_webhook(tmp_path: Path, form: str) -> None:
+    text = "\n".join(line for line in written(form).splitlines() if not line.startswith("topic")) + "\n"
+    if form not in {*POSTING, "native"}:
+        error = refused(tmp_path, text)
+        assert error.where.endswith("readers.gate.topic")
+        assert "is missing" in str(error)
+        return
+    reader = loaded(tmp_path, text).readers[0]
+    assert reader.webhook_name == ("gate" if form in POSTING else "")
+    if form in POSTING:
+        assert loaded(tmp_path, text + 'webhook = "panel"\n').readers[0].webhook_name == "panel"
+        assert loaded(tmp_path, text + 'login = "a"\npassword = "env:P"\n').readers[0].login == "a"
+        # With a topic it is a bridge's on the broker.
+        assert loaded(tmp_path, written(form)).readers[0].webhook_name == ""
+
+
+@pytest.mark.parametrize(
+    "topic",
+    ["#", "+/gate", "$SYS/broker", "$share/a/b", "portseal/1/park/reader/gate/swipe", "portseal", "/gate", " a/b",
+     "a/b ", "a/#/b", "a/b#", "a/b+", "a/+b", "a\\nb", "a/\\u0000", "", "x/" + "门" * 70],
+)  # fmt: skip
+def test_a_topic_that_could_be_more_than_the_readers_is_refused(tmp_path: Path, topic: str) -> None:
+    text = written("esphome").replace("src/gate", topic)
+    assert refused(tmp_path, text).where.endswith("readers.gate.topic")
+    assert loaded(tmp_path, written("esphome").replace("src/gate", "a/+/b c/#")).readers[0].topics == ("a/+/b c/#",)
+
+
+@pytest.mark.parametrize("login", ["controller", "cli", "broker", "terminal.guard-1", "reader.x", "reader", "lock.",
+                                   "a:b", "a b", "#", "-x", "门", "x" * 65, ""])  # fmt: skip
+def test_a_login_that_could_be_taken_for_a_process_is_refused(tmp_path: Path, login: str) -> None:
+    text = written("esphome", f'login = "{login}"\npassword = "env:P"\n')
+    assert refused(tmp_path, text).where.endswith("readers.gate.login")
+
+
+def test_a_login_needs_a_listener_that_it_can_come_to(tmp_path: Path) -> None:
+    text, shut = written("esphome", 'login = "gate"\npassword = "env:P"\n'), HEAD.replace("1883", "0")
+    with pytest.raises(ConfigError, match="legacy_port") as caught:
+        loaded(tmp_path, text, shut)
+    assert caught.value.where.endswith("readers.gate.login")
+    external = HEAD.replace("legacy_port = 1883", 'mode = "external"\nhost = "b"\nauthority = "ca.pem"')
+    assert loaded(tmp_path, text, external).readers  # whose listeners are not ours
+    posting = 'login = "gate"\npassword = "env:P"\n'
+    assert loaded(tmp_path, written("dahua", posting).replace('topic = "src/gate"\n', ""), shut).readers
+
+
+TWO_DOORS = (
+    '[readers.in]\nformat = "uhppoted"\nterminals = "guard-1"\ntopic = "u/live"\ndoor = "1"\ndevice = "7"\n'
+    '[readers.out]\nformat = "uhppoted"\nterminals = "guard-1"\ntopic = "u/live"\ndoor = "2"\ndevice = "7"\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where", "says"),
+    [
+        ('door = "2"', 'door = "1"', "out.door", "would take the same swipes"),
+        ('door = "2"\n', "", "out.door", "would take the same swipes"),
+        ('door = "2"', 'secret = "env:S"\ndoor = "2"', "out.door", "another format or secret"),
+        ('door = "2"', 'login = "x"\npassword = "env:P"\ndoor = "2"', "out.topic", "a topic in common"),
+        ('"u/live"\ndoor = "2"', '"u/+"\ndoor = "2"', "out.topic", "a topic in common"),
+        ('"u/live"\ndoor = "2"', '["v", "u/#"]\ndoor = "2"', "out.topic", "a topic in common"),
+        ('"u/live"\ndoor = "2"', '["v/#", "v"]\ndoor = "2"', "out.topic[2]", "stands here twice"),
+        ('"u/live"\ndoor = "2"', '"u/events"\ndoor = "2"', "out.topic", "late and in batches"),
+    ],
+)
+def test_readers_that_could_speak_for_each_other_are_refused(
+    tmp_path: Path, old: str, new: str, where: str, says: str
+) -> None:
+    assert [each.door for each in loaded(tmp_path, TWO_DOORS).readers] == ["1", "2"]
+    error = refused(tmp_path, TWO_DOORS.replace(old, new))
+    assert error.where.endswith(f"readers.{where}")
+    assert says in str(error)
+
+
+def test_devices_on_one_webhook_are_told_apart_by_what_they_say(tmp_path: Path) -> None:
+    def panel(one: str, other: str) -> str:
+        head = 'format = "hikvision"\nterminals = "guard-1"\nwebhook = "panel"\n'
+        return f"[readers.in]\n{head}{one}\n[readers.out]\n{head}{other}\n"
+
+    assert len(loaded(tmp_path, panel('door = "1"', 'door = "2"')).readers) == 2
+    assert "the same swipes" in str(refused(tmp_path, panel('door = "1"', 'device = "7"')))
+
+
+def test_one_login_has_one_password(tmp_path: Path) -> None:
+    one = written("zigbee2mqtt", 'login = "z"\npassword = "env:A"\n', "one")
+    assert len(loaded(tmp_path, one + written("zigbee2mqtt", 'login = "z"\npassword = "env:A"\n', "two")).readers) == 2
+    error = refused(tmp_path, one + written("zigbee2mqtt", 'login = "z"\npassword = "env:B"\n', "two"))
+    assert error.where.endswith("readers.two.password")
+
+
+@pytest.mark.parametrize("topic", ['"vto/Other/Event"', '["a/AccessControl/Event", "a/DoorCard/Event"]', '"vto/#"'])
+def test_a_door_station_is_read_on_one_of_its_two_topics(tmp_path: Path, topic: str) -> None:
+    text = written("dahua-vto").replace('"vto/AccessControl/Event"', topic)
+    assert refused(tmp_path, text).where.endswith("readers.gate.topic")
 
 
 @pytest.mark.parametrize(
@@ -107,7 +258,9 @@ def test_only_messages_with_a_proof_are_trusted_as_the_readers_own(tmp_path: Pat
         ("terminals", 'digits = "hex-unpadded"\nlength = "wiegand-26"\nterminals', "digits", "not Wiegand numbers"),
         ("terminals", 'zone = "Europe/Berlin"\nterminals', "zone", "not a time zone with a fixed offset"),
         ("terminals", "longest_minutes = 481\nterminals", "longest_minutes", "out of range"),
-        ("terminals", "secret = 1\nterminals", "secret", "unknown key"),
+        ("terminals", 'secret = "abc"\nterminals', "secret", "may not stand here in clear"),
+        ("terminals", 'public_key = "../x.pem"\nterminals', "public_key", "is not a path in the site folder"),
+        ("terminals", 'pin = "1"\nterminals', "pin", "unknown key"),
     ],
 )
 def test_a_reader_that_cannot_be_is_refused_at_its_place(

@@ -71,6 +71,8 @@ HUB = device(f"{V2}2", identity("hub", ""), HUB_CLASS)
 CHILD = device(f"{V2}2.1", identity("inner", "S9"))
 SIXTEEN = [device(f"{V2}{number + 2}", identity(serial=f"S{number}")) for number in range(MOST_DEVICES)]
 LAST = device(f"{V2}99", identity(serial="last"))
+PLAIN, WRITTEN = replace(STICK, interfaces=()), replace(STICK, released=frozenset({0}))
+READ_ONLY = replace(lease(), scope=Scope(("*",), ("08",), 1, "case", read_only=True))
 TWO_LEASES = (lease(devices=16, used=tuple(SIXTEEN)), lease(devices=16, jti="L2"))
 
 CASES = [
@@ -83,8 +85,8 @@ CASES = [
     Case("expired", lambda: judge([STICK], lease(used=(STICK,)), boot=OTHER_BOOT),
          lambda: judge([STICK], lease(used=(STICK,))), "lease"),
     Case("gone", lambda: judge([replace(STICK, authorized=None)], lease()), lambda: judge([STICK], lease()), "lease"),
-    Case("malformed", lambda: judge([replace(STICK, interfaces=())], lease()), lambda: judge([STICK], lease()),
-         "lease"),
+    Case("malformed", lambda: judge([PLAIN], lease()), lambda: judge([STICK], lease()), "lease"),
+    Case("writable", lambda: judge([WRITTEN], READ_ONLY), lambda: judge([STICK], READ_ONLY), "lease"),
     Case("malformed", lambda: judge([replace(KEYBOARD, interfaces=())]), lambda: judge([KEYBOARD]), "bound"),
     Case("swapped", lambda: judge([replace(STICK, port=f"{V2}1")], lease()), lambda: judge([STICK], lease()), "lease",
          ("tamper.swapped",)),
@@ -364,8 +366,7 @@ def test_a_lease_never_admits_more_appearances_than_it_may(world: World) -> None
 @given(worlds())
 def test_no_lease_and_nothing_plugged_in_elsewhere_closes_a_bound_device(world: World) -> None:
     devices, bindings, leases = world
-    alone = places(devices, bindings)
-    for name, mine in alone.items():
+    for name, mine in places(devices, bindings).items():
         (decision,) = decide([mine], bindings, (), 150.0, BOOT)
         together = {each.device: each for each in decide(devices, bindings, leases, 150.0, BOOT)}
         assert together[mine].interfaces == decision.interfaces
@@ -376,8 +377,7 @@ def test_no_lease_and_nothing_plugged_in_elsewhere_closes_a_bound_device(world: 
 @given(worlds(), st.randoms())
 def test_the_order_of_the_scan_changes_nothing(world: World, random: Random) -> None:
     devices, bindings, leases = world
-    shuffled = list(devices)
-    random.shuffle(shuffled)
+    shuffled = random.sample(devices, len(devices))
     key = {each.device: each for each in decide(devices, bindings, leases, 150.0, BOOT)}
     assert {each.device: each for each in decide(shuffled, bindings, leases, 150.0, BOOT)} == key
 

@@ -64,6 +64,33 @@ class _Login(asyncssh.SSHServer):
         return (username, password) == (expected.username, expected.password)
 
 
+class _Screen:
+    """What a session writes, sent when it waits for something: echo, output and prompt are one message, not four.
+
+    A terminal's output is collected like this on real equipment, too; piece by piece, messages and the wake-ups that
+    they cause would be most of what a session costs, on both ends.
+    """
+
+    def __init__(self, writer: asyncssh.SSHWriter[bytes]) -> None:
+        self._writer = writer
+        self._pending = bytearray()
+
+    def write(self, data: bytes) -> None:
+        """Take what is to be sent; raises BrokenPipeError when nobody is there any more."""
+        if self._writer.is_closing():
+            raise BrokenPipeError
+        if data and not self._pending:
+            asyncio.get_running_loop().call_soon(self.flush)
+        self._pending += data
+
+    def flush(self) -> None:
+        """Send what was written."""
+        data = bytes(self._pending)
+        self._pending.clear()
+        with contextlib.suppress(OSError):  # the client was faster
+            self._writer.write(data)
+
+
 class Persona:
     """A running switch. `start` and `stop` are called in the loop that serves it."""
 
@@ -150,7 +177,8 @@ class Persona:
             except (asyncssh.BreakReceived, asyncssh.SignalReceived, asyncssh.TerminalSizeChanged):
                 return await read()
 
-        shell = Shell(self.switch, self.faults, self, read, process.stdout.write)
+        screen = _Screen(process.stdout)
+        shell = Shell(self.switch, self.faults, self, read, screen.write)
         shell.user = str(process.get_extra_info("username"))
         try:
             if process.command:
@@ -159,8 +187,13 @@ class Persona:
                 await shell.run()
         except (OSError, asyncssh.Error, Dropped) as error:
             log.debug("session ended: %r", error)
+            screen.flush()
             process.get_extra_info("connection").abort()
         finally:
+            screen.flush()
+            # A client that says "exit" and hangs up is often gone by now. The loop learns it from the write that fails,
+            # one turn later; writing on, it would complain of each further write: "socket.send() raised exception."
+            await asyncio.sleep(0)
             with contextlib.suppress(OSError):  # the client was faster
                 process.exit(0)
 

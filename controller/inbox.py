@@ -1,0 +1,134 @@
+"""What comes over the broker, one batch in one commit: decided and written down together, answered afterwards."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from controller.broker.events import Events, finding
+from controller.broker.link import Interest, Message
+from controller.broker.presence import Presence
+from controller.broker.say import Say
+from controller.cards.desk import Desk
+from controller.cards.leases import Leases
+from controller.cards.readers import Readers
+from controller.context import Context
+from policies.cards.number import UnreadableSwipe
+from policies.errors import InputError, StorageFailed
+from policies.messages import request, status, topics
+from policies.messages.topics import Kind, Topic
+
+_log = logging.getLogger("portseal.serve")
+
+#: What a reader sends that cannot be read is written down again after this long, not each time.
+QUIET = timedelta(minutes=1)
+#: Kinds of our own topics that the controller listens to; only a status is wanted as the broker keeps it.
+_OURS = (Kind.REQUEST, Kind.EVENT, Kind.STATUS)
+
+
+@dataclass(frozen=True, slots=True)
+class Desks:
+    """Who handles what comes."""
+
+    desk: Desk
+    leases: Leases
+    events: Events
+    presence: Presence
+    readers: Readers
+
+
+class Inbox:
+    """Takes batches; what is given back is to be sent, and the messages to be acknowledged."""
+
+    def __init__(self, context: Context, desks: Desks) -> None:
+        self._context, self._desks = context, desks
+        self._told: dict[tuple[str, str], datetime] = {}
+
+    def interests(self) -> list[Interest]:
+        """Give what to subscribe to."""
+        site = self._context.site.name
+        ours = [Interest(topics.every(site, kind), retained=kind is Kind.STATUS) for kind in _OURS]
+        return [*ours, *(Interest(topic) for topic in self._desks.readers.topics())]
+
+    def take(self, messages: Sequence[Message], now: datetime) -> list[Say]:
+        """Handle a batch in one commit; raises StorageFailed when nothing of it could be written down.
+
+        A message whose handling fails by a mistake of ours is dropped alone, and not with the whole batch.
+        """
+        try:
+            return self.together(lambda: [said for each in messages for said in self._one(each, now)])
+        except StorageFailed:
+            raise
+        except Exception:  # noqa: BLE001 - a mistake of ours in one thing must not take all others down
+            _log.exception("a message could not be handled")
+            if len(messages) == 1:
+                return []
+        return [said for each in messages for said in self.take([each], now)]
+
+    def together(self, work: Callable[[], list[Say]]) -> list[Say]:
+        """Do something in one commit; when that fails, nothing of it is remembered either."""
+        desks = self._desks
+        memory, told = desks.desk.memory.copy(), dict(self._told)
+        try:
+            with self._context.store.transaction():
+                return [*work(), *desks.events.acks()]
+        except BaseException:
+            desks.desk.memory, self._told = memory, told
+            desks.events.forget()
+            desks.presence.forget()
+            raise
+
+    def tick(self, now: datetime) -> list[Say]:
+        """Do what time brings."""
+        desks = self._desks
+        return self.together(lambda: [*desks.desk.tick(now), *desks.leases.tick(now), *desks.presence.tick(now)])
+
+    def _one(self, message: Message, now: datetime) -> list[Say]:
+        topic = _ours(message.topic, self._context.site.name)
+        if topic is None or topic.kind is Kind.SWIPE:
+            return self._swiped(message, now)
+        try:
+            return self._told_by_terminal(topic, message, now)
+        except InputError as error:
+            return self._unreadable(f"terminal.{topic.kind.name.lower()}_unreadable", topic.name, error, now)
+
+    def _told_by_terminal(self, topic: Topic, message: Message, now: datetime) -> list[Say]:
+        desks, terminal = self._desks, self._context.site.terminal(topic.name)
+        if terminal is None or not terminal.agent:
+            return []  # removed from site.toml; its certificate is to be revoked
+        if topic.kind is Kind.STATUS:
+            return desks.presence.heard(topic.name, status.parse(message.payload), now)
+        if message.retained:
+            return []  # a request or an event that the broker keeps is a replay
+        if topic.kind is Kind.REQUEST:
+            return desks.desk.request(topic.name, request.parse(message.payload), now)
+        return desks.events.take(topic.name, message.payload, now)
+
+    def _swiped(self, message: Message, now: datetime) -> list[Say]:
+        try:
+            swipes = self._desks.readers.swipes(message.topic, message.payload, retained=message.retained)
+        except UnreadableSwipe as error:
+            return self._unreadable("swipe.unreadable", message.topic, error, now)
+        return [said for each in swipes for said in self._desks.desk.swipe(each, now)]
+
+    def _unreadable(self, kind: str, subject: str, error: InputError, now: datetime) -> list[Say]:
+        """Write down that something could not be read, once in a while: noise may come without end."""
+        cause = str(getattr(error, "fault", "malformed"))
+        before = self._told.get((subject, cause))
+        if before is not None and now - before < QUIET:
+            return []
+        self._told[subject, cause] = now
+        return finding(self._context, kind, subject[:200], {"cause": cause, "where": error.where[:200]})
+
+
+def _ours(topic: str, site: str) -> Topic | None:
+    """Give a topic of ours; None for one in a reader's own words."""
+    if not topic.startswith(topics.ROOT):
+        return None
+    try:
+        found = topics.parse(topic)
+    except InputError:
+        return None
+    return found if found.site == site else None
