@@ -6,7 +6,7 @@ PORTSEAL_FIXTURES := $(abspath $(wildcard ../shared/fixtures))
 endif
 export PORTSEAL_FIXTURES
 
-.PHONY: help setup run test unit installed lint fmt docs texts bench lab-down clean
+.PHONY: help setup run test unit terminals lint fmt docs texts bench lab-down clean
 
 help:  ## list the verbs
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,9 +31,9 @@ test: setup policies/texts/zh/LC_MESSAGES/portseal.mo  ## run all tests, the lab
 unit: .venv/.ready policies/texts/zh/LC_MESSAGES/portseal.mo  ## run the quick tests only
 	@$(PY) -m pytest tests/unit -q
 
-installed: setup policies/texts/zh/LC_MESSAGES/portseal.mo  ## boot an installed terminal and try its seal (slow)
+terminals: setup policies/texts/zh/LC_MESSAGES/portseal.mo  ## run the tests on virtual terminals only
 	@scripts/system.sh test
-	@$(PY) -m pytest tests/lab -q -p no:randomly -m installed
+	@$(PY) -m pytest tests/lab -q -p no:randomly -m usb -n 2 --dist worksteal
 
 lint: .venv/.ready policies/texts/zh/LC_MESSAGES/portseal.mo  ## format check, lint, types, texts, generated docs
 	@.venv/bin/ruff format --check .

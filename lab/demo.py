@@ -16,7 +16,7 @@ from pathlib import Path
 
 from controller.cli.base import NOT_COMPLIANT, Settings
 from lab.api import Lab
-from lab.demo_usb import show_usb
+from lab.demo_swipe import show_terminal
 from lab.stage import Stage
 from policies.errors import SafetyRefusal
 from policies.texts import t
@@ -153,7 +153,7 @@ def show(chosen: Settings, folder: Path, *, keep: bool) -> int:
         SafetyRefusal: a lab is up already, and somebody may be using it.
 
     """
-    from lab.folder import earlier_secrets, write_site
+    from lab.folder import earlier_secrets, forget_terminal, write_site
     from lab.up import up
 
     started = time.monotonic()
@@ -166,10 +166,11 @@ def show(chosen: Settings, folder: Path, *, keep: bool) -> int:
     lab = Lab()
     try:
         write_site(folder, [lab.switch(name) for name in lab.site.switch], lab.client_key)
+        forget_terminal(folder)
         counts = {"switches": len(lab.site.switches), "hosts": len(lab.site.hosts)}
         chosen.say(t("The lab is up: {switches} switches, {hosts} hosts.", **counts))
         stage = Stage(chosen.language)
-        good = Demo(lab, folder, stage).run() and show_usb(stage)
+        good = Demo(lab, folder, stage).run() and show_terminal(stage, folder)
         stage.summary()
         good = good and stage.good
     except BaseException:

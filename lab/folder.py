@@ -21,6 +21,36 @@ from policies.texts import t
 
 #: The first line of a site.toml that this module wrote.
 HEADER = "# Portseal's virtual site, made by 'portseal lab up'"
+#: What is declared when the demonstration comes to the terminal: in QEMU, this machine is 10.0.2.2.
+_TERMINAL = """
+# The terminal of the demonstration, and the reader beside it.
+[broker]
+host = "10.0.2.2"
+listen = "127.0.0.1"
+port = 18883
+
+[web]
+listen = "127.0.0.1"
+port = 18843
+
+[readers.gate]
+format = "native"
+trust = "authenticated"
+terminals = ["terminal-1"]
+longest_minutes = 1
+
+[terminals.terminal-1]
+platform = "linux"
+agent = true
+place = "control room"
+owner = "security office"
+
+[terminals.recorder-1]
+platform = "recorder"
+agent = false
+place = "rack 2"
+owner = "security office"
+"""
 _SECRETS = "secrets"
 _LAB = "secrets/lab.json"
 _ROLES = {"camera": "摄像机", "recorder": "录像机", "server": "服务器", "terminal": "终端"}
@@ -69,6 +99,20 @@ def write_site(folder: Path, boxes: list[SwitchBox], client_key: Path) -> None:
     if not (folder / "inventory.csv").exists():
         (folder / "inventory.csv").write_bytes(inventory_csv())
     _give(folder, fresh)
+
+
+def declare_terminal(folder: Path) -> None:
+    """Declare the lab's terminal, its reader and the broker in site.toml, as an administrator would write it."""
+    forget_terminal(folder)
+    with (folder / "site.toml").open("a", encoding="utf-8") as file:
+        file.write(_TERMINAL)
+
+
+def forget_terminal(folder: Path) -> None:
+    """Take the declaration back: a terminal that does not run any more would keep clause 7.2a unverified."""
+    path = folder / "site.toml"
+    text = path.read_text("utf-8")
+    path.write_text(text.partition(_TERMINAL.splitlines()[1])[0].rstrip("\n") + "\n", "utf-8")
 
 
 def _known_hosts(path: Path, boxes: list[SwitchBox]) -> None:

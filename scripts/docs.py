@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
-from docs_agent import events_part, gate_codes_part, grant_codes_part
+from docs_agent import events_part, gate_codes_part, grant_codes_part, operator_codes_part
 from docs_words import CODES, EXAMPLES, REASONS, WORDS
 from packaging.requirements import Requirement
 
@@ -263,6 +263,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "grant-codes": lambda: grant_codes_part("en"),
     "grant-codes-zh": lambda: grant_codes_part("zh"),
     "gate-codes": gate_codes_part,
+    "operator-codes": lambda: operator_codes_part("en"),
+    "operator-codes-zh": lambda: operator_codes_part("zh"),
 }
 #: Page below docs/ → the parts that it must have.
 PAGES = {
@@ -273,8 +275,8 @@ PAGES = {
     "site-toml.md": ("site-toml",),
     "zh/site-toml.md": ("site-toml-zh",),
     "licences.md": ("licences",),
-    "agent.md": ("events", "grant-codes", "gate-codes"),
-    "zh/agent.md": ("events-zh", "grant-codes-zh"),
+    "agent.md": ("operator-codes", "events", "grant-codes", "gate-codes"),
+    "zh/agent.md": ("operator-codes-zh", "events-zh", "grant-codes-zh"),
 }
 
 

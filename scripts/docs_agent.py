@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from agent.usb.gate import CODES as GATE
+from policies.cards.reasons import NEXT, SENTENCES
 from policies.grants import CODES as GRANT
 from policies.messages.kinds import KINDS
 from policies.texts import render
 
 _HEADINGS = {
-    "en": {"events": ("event", "meaning", "alarm"), "reasons": ("code", "meaning")},
-    "zh": {"events": ("事件", "含义", "告警"), "reasons": ("代码", "含义")},
+    "en": {
+        "events": ("event", "meaning", "alarm"),
+        "reasons": ("code", "meaning"),
+        "answers": ("code", "the operator reads", "what helps, and whom to ask"),
+    },
+    "zh": {
+        "events": ("事件", "含义", "告警"),
+        "reasons": ("代码", "含义"),
+        "answers": ("代码", "操作员看到", "怎么办、找谁"),
+    },
 }
 
 
@@ -22,6 +31,18 @@ def events_part(language: str) -> str:
 def grant_codes_part(language: str) -> str:
     """Write why a grant or a revocation is refused."""
     return _table("reasons", [(f"`{code}`", render(text, language)) for code, text in GRANT.items()], language)
+
+
+def operator_codes_part(language: str) -> str:
+    """Write what the controller answers a swipe with, and what helps."""
+    return _table(
+        "answers",
+        [
+            (f"`{code}`", render(text, language).replace("{reason}", "…"), render(NEXT[code], language))
+            for code, text in SENTENCES.items()
+        ],
+        language,
+    )
 
 
 def gate_codes_part() -> str:

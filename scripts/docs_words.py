@@ -21,6 +21,8 @@ EXAMPLES = {
     "port show": "portseal port show sw2 Gi1/0/11",
     "port block": "portseal port block sw2 Gi1/0/11 --reason 'unknown laptop'",
     "port release": "portseal port release sw2 Gi1/0/11 --reason 'laptop removed'",
+    "reader list": "portseal reader list",
+    "reader show": "portseal reader show gate-reader",
     "terminal list": "portseal terminal list",
     "terminal show": "portseal terminal show guard-1",
     "terminal census": "portseal terminal census guard-1 guard-1.census",

@@ -14,6 +14,8 @@ need mmdebstrap mmdebstrap
 need lz4 lz4
 need depmod kmod
 need setpriv util-linux
+need mke2fs e2fsprogs
+need debugfs e2fsprogs
 need mosquitto mosquitto
 if [ "${1:-lab}" = test ]; then
     need snmpwalk snmp

@@ -90,7 +90,7 @@ def _details(entry: Entry) -> str:
     """Give what of an entry helps: a device, a reason, a time."""
     data = entry.data
     data = data.get("event", {}).get("data", data) if isinstance(data.get("event"), dict) else data
-    wanted = ("terminal", "code", "name", "product", "why", "storage", "seconds", "purpose", "expires", "reason")
+    wanted = ("terminal", "code", "name", "product", "why", "storage", "seconds", "purpose", "expires")
     return "; ".join(f"{name}: {data[name]}" for name in wanted if data.get(name) not in (None, "", []))[:200]
 
 

@@ -33,6 +33,8 @@ PROGRAMS = {
     "lz4": "lz4",
     "depmod": "kmod",
     "setpriv": "util-linux",
+    "mke2fs": "e2fsprogs",
+    "debugfs": "e2fsprogs",
 }
 #: What can be plugged in, by the word that a person uses.
 KINDS = {

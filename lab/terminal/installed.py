@@ -25,6 +25,7 @@ from lab.terminal.guest import Image
 from lab.terminal.machine import Machine
 from lab.terminal.sealed import AGENT, LAB_KEY, NAME, SITE
 from lab.terminal.vm import Snapshot, Terminal
+from lab.terminal.volatile import VolatileDisk
 from policies.errors import EquipmentError
 from policies.texts import t
 
@@ -58,6 +59,8 @@ class Installed(Terminal):
     """A guest with a disk of its own; :attr:`root` is its file, which goes with the guest unless it is kept."""
 
     root: Path
+    #: Whether the disk has a cache that a power cut empties, see VolatileDisk.
+    cached = False
 
     @classmethod
     def start(
@@ -86,7 +89,9 @@ class Installed(Terminal):
     def attach_disk(self, disk: Path) -> None:
         """Attach the disk that it boots from."""
         self.root = disk
-        node = self._block({"driver": "file", "filename": str(disk)})
+        if self.cached:
+            self.state = VolatileDisk(disk, self.folder)
+        node = self._block(self.state.node if self.state else {"driver": "file", "filename": str(disk)})
         self.qmp("device_add", driver="virtio-blk-pci", id="root", bus=hardware.STATE_SLOT, drive=node)
 
     def plug_in(self, each: Plug) -> None:
@@ -113,6 +118,12 @@ class Installed(Terminal):
         self.ok("systemctl --no-block poweroff")
         self.until(lambda: not self.running(), 120)
         return self.cut(keep)
+
+
+class Cached(Installed):
+    """One whose disk loses in a power cut, by halves, what was not flushed."""
+
+    cached = True
 
 
 def boots(disk: Path, options: str = "") -> Machine:

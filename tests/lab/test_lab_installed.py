@@ -87,6 +87,14 @@ class TestAtWork:
         installed.until(lambda: "usb.blocked" in agent.kinds())
         assert authorized(installed) == {"K-1": "1", "K-2": "0"}
 
+    def test_controllers_made_of_software_cannot_be_loaded(self, installed: Installed) -> None:
+        for each in ("dummy_hcd", "vhci_hcd"):
+            assert installed.sh(f"modprobe {each}").code != 0
+        assert not there(installed, f"{DEVICES}/usb3")
+        # The control: without the rule that the installation wrote, the kernel has one.
+        installed.ok("modprobe -C /run/none dummy_hcd")
+        appears(installed, f"{DEVICES}/usb3")
+
     def test_the_hardened_agent_can_do_all_that_it_must(self, installed: Installed, agent: Sealed) -> None:
         installed.plug("usb-mouse", "mouse", "4", serial="M-1")
         installed.until(lambda: "1-4" in agent.devices())

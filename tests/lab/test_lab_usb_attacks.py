@@ -371,8 +371,8 @@ def test_a_storm_of_plugging_and_pulling_leaves_the_agent_at_work(sealed: Sealed
     guest.ok(f"kill -0 {process}")
     # The control: it was hit, again and again, on what it opens.
     opened = [each["name"] for each in told(sealed, "usb.opened")]
-    assert opened.count(board.path) > 3
-    assert opened.count(stick.path) > 3
+    assert opened.count(board.path) > 1
+    assert opened.count(stick.path) > 1
     assert sealed.revoke().code == 0
     plugged(sealed, board)
     appears(guest, f"{device}:1.0/driver")

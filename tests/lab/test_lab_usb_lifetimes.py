@@ -64,7 +64,7 @@ def bound_keyboard(sealed: Sealed) -> None:
 class TestTheAgentDies:
     def test_started_again_in_a_lease_it_goes_on_with_it(self, sealed: Sealed) -> None:
         guest = sealed.guest
-        ends = leased(sealed, 45)
+        ends = leased(sealed, 30)
         number = read(guest, f"{STICK}/devnum")
         sealed.stop()
         guest.plug("usb-kbd", "keyboard", "2")

@@ -181,6 +181,8 @@ class Client:
     def close(self) -> None:
         self.mqtt.disconnect()
         self.mqtt.loop_stop()
+        # paho leaves a pair of sockets to its __del__, and in a cycle of garbage theirs may come first, and warn.
+        self.mqtt._reset_sockets()
 
     def _answer(self, mid: int, code: Any) -> None:
         with self._answered:

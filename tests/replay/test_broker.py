@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -154,10 +155,14 @@ def test_a_message_expires(fresh: Bench) -> None:
 
 
 def test_a_broker_that_cannot_start_says_why(tmp_path: Path, fresh: Bench) -> None:
-    # The other broker's folder: both read the same files, and want the same port.
-    second = Mosquitto(fresh.broker.folder, fresh.broker.listener, tmp_path / "log")
-    with pytest.raises(EquipmentError, match=r"did not start.*[Aa]ddress"):
-        second.start(fresh.files())
+    # A folder of its own, or it would take the first broker for one that a dead controller has left.
+    with tempfile.TemporaryDirectory(prefix="portseal-broker-") as folder:
+        second = Mosquitto(Path(folder) / "broker", fresh.broker.listener, tmp_path / "log")
+        Path(folder).chmod(0o755)
+        with pytest.raises(EquipmentError, match=r"did not start.*[Aa]ddress"):
+            second.start(fresh.files())
+        second.stop()
+    assert fresh.broker.running
 
 
 def test_keys_are_the_brokers_alone(fresh: Bench) -> None:

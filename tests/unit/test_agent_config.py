@@ -25,6 +25,7 @@ def test_two_lines_are_enough(folder: Path) -> None:
     assert config.grant_key == SigningKey(bytes(32)).public
     assert config.bindings == folder / "bindings.json"
     assert config.state == Path("/var/lib/portseal-agent")
+    assert config.operators == Path("/run/portseal")
     assert (config.longest_lease, config.skew) == (1800, 30)
 
 
