@@ -16,6 +16,7 @@ from controller.cards.leases import Leases
 from controller.cards.readers import Readers
 from controller.context import Context
 from policies.cards.number import UnreadableSwipe
+from policies.cards.rights import Kind as Came
 from policies.errors import InputError, StorageFailed
 from policies.messages import request, status, topics
 from policies.messages.topics import Kind, Topic
@@ -44,13 +45,14 @@ class Inbox:
 
     def __init__(self, context: Context, desks: Desks) -> None:
         self._context, self._desks = context, desks
-        self._told: dict[tuple[str, str], datetime] = {}
+        self._told: dict[tuple[str, str, str], datetime] = {}
 
     def interests(self) -> list[Interest]:
         """Give what to subscribe to."""
         site = self._context.site.name
         ours = [Interest(topics.every(site, kind), retained=kind is Kind.STATUS) for kind in _OURS]
-        return [*ours, *(Interest(topic) for topic in self._desks.readers.topics())]
+        readers = self._desks.readers
+        return [*ours, *(Interest(topic, waiting=readers.dated(topic)) for topic in readers.topics())]
 
     def take(self, messages: Sequence[Message], now: datetime) -> list[Say]:
         """Handle a batch in one commit; raises StorageFailed when nothing of it could be written down.
@@ -79,6 +81,12 @@ class Inbox:
             desks.events.forget()
             desks.presence.forget()
             raise
+
+    def unrecorded(self, messages: Sequence[Message], now: datetime) -> list[Say]:
+        """Tell operators whose swipe is among messages that could not be written down that nothing opens."""
+        readers, signing = self._desks.readers, self._desks.desk.signing
+        names = {name for each in messages for name in readers.terminals_of(each.topic)}
+        return [signing.say(signing.notice(name, Came.DENIED, "not_recorded", now)) for name in sorted(names)]
 
     def tick(self, now: datetime) -> list[Say]:
         """Do what time brings."""
@@ -111,15 +119,15 @@ class Inbox:
             swipes = self._desks.readers.swipes(message.topic, message.payload, retained=message.retained)
         except UnreadableSwipe as error:
             return self._unreadable("swipe.unreadable", message.topic, error, now)
-        return [said for each in swipes for said in self._desks.desk.swipe(each, now)]
+        return [said for each in swipes for said in self._desks.desk.swipe(each, message.at, now)]
 
     def _unreadable(self, kind: str, subject: str, error: InputError, now: datetime) -> list[Say]:
         """Write down that something could not be read, once in a while: noise may come without end."""
         cause = str(getattr(error, "fault", "malformed"))
-        before = self._told.get((subject, cause))
+        before = self._told.get((kind, subject, cause))
         if before is not None and now - before < QUIET:
             return []
-        self._told[subject, cause] = now
+        self._told[kind, subject, cause] = now
         return finding(self._context, kind, subject[:200], {"cause": cause, "where": error.where[:200]})
 
 

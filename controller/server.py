@@ -160,7 +160,9 @@ class Server:
     def _hold(self, messages: list[Message], error: StorageFailed) -> None:
         if str(error) != self._fault:
             _log.error("%s", error)
+        fresh = messages[len(self._held) :]
         self._held, self._fault = messages, str(error)
+        self._send(self._inbox.unrecorded(fresh, self._context.clock()))
         time.sleep(0.1)
 
     def _work(self) -> None:

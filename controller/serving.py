@@ -25,6 +25,7 @@ from controller.cards.presenting import Presenting
 from controller.cards.pseudonyms import card_key
 from controller.cards.readers import Readers
 from controller.cards.signing import Signing
+from controller.cards.sync import sync
 from controller.context import Context
 from controller.control import Answer, Asked, Control
 from controller.inbox import Desks, Inbox
@@ -92,7 +93,7 @@ class Serving:
                 swipes = readers.webhook(posted.reader, posted.content_type, posted.body)
             except UnreadableSwipe:
                 return 400, []
-            return 200, [said for each in swipes for said in self.desks.desk.swipe(each, now)]
+            return 200, [said for each in swipes for said in self.desks.desk.swipe(each, now, now)]
 
         return self.server.call(work)
 
@@ -168,7 +169,7 @@ def _assembled(context: Context, broker: ManagedBroker | None) -> Serving:
     inbox = Inbox(context, desks)
     identity = Identity(Role.CONTROLLER)
     place = Place(*broker_address(context.site), client_tls(context, identity))
-    link = Link(place, str(identity), inbox.interests())
+    link = Link(place, str(identity), inbox.interests(), context.clock)
     manual = Manual(context, presence, signing, leases)
     server = Server(context, link, inbox, _chores(context, inbox, desks, book, broker))
     return Serving(context, server, desks, book, manual, broker)
@@ -195,7 +196,17 @@ def _chores(
         forget_swipes(context.store, now)
         return []
 
+    def export(_: datetime) -> list[Say]:
+        """Follow the access-control system's export; what is wrong with it is in the ledger, and told here."""
+        error = sync(context).error
+        if error is not None:
+            raise error
+        return []
+
+    source = context.site.list_source
+    followed = (Chore("export", source.every_s, export),) if source.file else ()
     return (
+        *followed,
         Chore("cards", 1.0, cards),
         Chore("identities", LOOK, identities),
         Chore("checkpoint", CHECKPOINT, checkpoint),

@@ -11,9 +11,10 @@ import logging
 import ssl
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -42,15 +43,20 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Interest:
-    """A topic filter to subscribe to; `retained`: what the broker keeps there is wanted too."""
+    """A topic filter to subscribe to; `retained`: what the broker keeps there is wanted too.
+
+    With `waiting` False the broker keeps nothing of it while we are away: what says no time of its own would be taken
+    for new when it comes late.
+    """
 
     topic: str
     retained: bool = False
+    waiting: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What came. `mid` and `qos` are for its acknowledgement."""
+    """What came, and when by the clock here. `mid` and `qos` are for its acknowledgement."""
 
     topic: str
     payload: bytes = field(repr=False)
@@ -58,12 +64,16 @@ class Message:
     mid: int
     qos: int
     connection: int
+    at: datetime
 
 
 class Link:
     """One identity's connection; nothing here blocks, and nothing raises for what the network does."""
 
-    def __init__(self, place: Place, identity: str, interests: Iterable[Interest]) -> None:
+    def __init__(
+        self, place: Place, identity: str, interests: Iterable[Interest], clock: Callable[[], datetime]
+    ) -> None:
+        self._clock = clock
         self._place, self._identity, self._interests = place, identity, tuple(interests)
         self._client: Client | None = None
         self._dialling: threading.Thread | None = None
@@ -206,14 +216,14 @@ class Link:
             return
         self.up, self._wait = True, AGAIN_SECONDS
         self.connection += 1
-        client.subscribe([(each.topic, _options(retained=each.retained)) for each in self._interests])
+        client.subscribe([(each.topic, _options(each)) for each in self._interests])
 
     def _on_message(self, _client: Client, _user: object, message: MQTTMessage) -> None:
         with suppress(UnicodeDecodeError):
             self._inbox.append(
                 Message(
                     message.topic, bytes(message.payload), bool(message.retain), message.mid, message.qos,
-                    self.connection,
+                    self.connection, self._clock(),
                 )
             )  # fmt: skip
 
@@ -223,11 +233,11 @@ class Link:
         return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
 
 
-def _options(*, retained: bool) -> Any:
+def _options(interest: Interest) -> Any:
     from paho.mqtt.subscribeoptions import SubscribeOptions
 
-    handling = SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE if retained else SubscribeOptions.RETAIN_DO_NOT_SEND
-    return SubscribeOptions(qos=1, retainHandling=handling)
+    handling = SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE if interest.retained else SubscribeOptions.RETAIN_DO_NOT_SEND
+    return SubscribeOptions(qos=int(interest.waiting), retainHandling=handling)
 
 
 def _session() -> Any:

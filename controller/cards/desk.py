@@ -76,9 +76,14 @@ class Desk:
         self._answer = timedelta(seconds=self._rules.policy.swipe_answer_s)
         self.memory = Memory()
 
-    def swipe(self, swipe: Swipe, now: datetime) -> list[Say]:
-        """Decide a swipe."""
-        shown = self._parts.presenting.present(swipe, now)
+    @property
+    def signing(self) -> Signing:
+        """What signs this desk's answers."""
+        return self._parts.signing
+
+    def swipe(self, swipe: Swipe, received: datetime, now: datetime) -> list[Say]:
+        """Decide a swipe that came here at `received`: earlier than `now` when it could not be written down at once."""
+        shown = self._parts.presenting.present(swipe, received)
         reader = self._rules.reader(shown.reader)
         terminals = [] if reader is None else [each for each in reader.terminals if self._has_agent(each)]
         if not terminals:

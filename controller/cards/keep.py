@@ -1,7 +1,7 @@
 """Acts on the list of cards: a new list, a card revoked or restored here, a person forgotten; each in the ledger.
 
 The ledger gets counts, pseudonyms and hashes that say nothing without the site's key; no number, name or reason, for an
-entry cannot be erased (docs/adr/0006-hashes-of-card-lists.md). Entry and change are one transaction.
+entry cannot be erased (docs/adr/0008-hashes-of-card-lists.md). Entry and change are one transaction.
 """
 
 from __future__ import annotations

@@ -95,6 +95,16 @@ class Readers:
         """Give the MQTT filters to subscribe to, each once, sorted: native topics too. No two of them overlap."""
         return tuple(sorted([*self._exact, *(each for each, _ in self._wild)]))
 
+    def dated(self, topic: str) -> bool:
+        """Tell whether all messages of a filter say when their card was swiped."""
+        sources = self._exact.get(topic) or dict(self._wild).get(topic, ())
+        return all(source.form.dated for source in sources)
+
+    def terminals_of(self, topic: str) -> tuple[str, ...]:
+        """Give the terminals that swipes on an MQTT topic can open; none for another topic."""
+        sources = self._exact.get(topic) or self._matching(topic)
+        return tuple({name: None for source in sources for name in source.reader.terminals})
+
     def webhooks(self) -> tuple[str, ...]:
         """Give the names to which devices may send, sorted."""
         return tuple(sorted(self._webhooks))

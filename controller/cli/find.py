@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     cls=Speaking,
     help=h(
         "Find a MAC in any spelling (or four digits of one), an IP address, a name, place, serial number, switch or"
-        " port: in the inventory and in the latest readings."
+        " port, or a card by its pseudonym: in the inventory, the list of cards and the latest readings."
     ),
 )
 @click.argument("query", nargs=-1, required=True)
@@ -83,6 +83,8 @@ def _show(chosen: Settings, site: Context, hits: Hits) -> None:
         chosen.say(t("switch {name}", name=name))
     for switch, port in hits.ports:
         chosen.say(t("port {switch}/{port}", switch=switch, port=port))
+    for card in hits.cards:
+        chosen.say(t("card {card}. Next: portseal card show {card}", card=card))
     if hits.devices:
         rows = [
             (
@@ -114,4 +116,5 @@ def _json(query: str, hits: Hits) -> dict[str, object]:
         "seen": [{**seen_json(each), "device": hits.names.get(each.mac)} for each in hits.seen],
         "ports": [{"switch": switch, "port": port} for switch, port in hits.ports],
         "switches": list(hits.switches),
+        "cards": list(hits.cards),
     }

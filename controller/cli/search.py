@@ -12,6 +12,7 @@ from controller.cli.subjects import known_ports, port_name
 from controller.cli.words import age
 from controller.context import Context
 from controller.store import inventory
+from controller.store.cards import matching
 from controller.store.observations import observations
 from policies.errors import InputError
 from policies.model import Binding, Device, ObservedPort, ObservedSwitch
@@ -26,6 +27,7 @@ CONFIDENCE = ("high", "medium", "low")
 
 _MARKS = str.maketrans("", "", ":.- ")
 _HEX = re.compile(r"[0-9a-f]{4,12}")
+_CARD_LETTERS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,22 +152,26 @@ class DeviceHit:
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """All that a query found. `ports` are (switch, port) pairs, `switches` names, `names` device names by MAC."""
+    """All that a query found. `ports` are (switch, port) pairs, `switches` names, `names` device names by MAC.
+
+    `cards` are pseudonyms that begin with the query.
+    """
 
     devices: tuple[DeviceHit, ...] = ()
     seen: tuple[Seen, ...] = ()
     ports: tuple[tuple[str, str], ...] = ()
     switches: tuple[str, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
+    cards: tuple[str, ...] = ()
 
     @property
     def any(self) -> bool:
         """Whether anything was found."""
-        return bool(self.devices or self.seen or self.ports or self.switches)
+        return bool(self.devices or self.seen or self.ports or self.switches or self.cards)
 
 
 def search(site: Context, query: str) -> Hits:
-    """Find what `query` may mean: MAC (also a part of four digits or more), IP, name, place, serial, switch, port."""
+    """Find a MAC (or four digits of one), IP, name, place, serial, switch, port, or card by its pseudonym."""
     text = cleaned(query)
     folded, digits = text.casefold(), mac_digits(text)
     bound = {binding.device: binding for binding in inventory.bindings(site.store)}
@@ -192,7 +198,8 @@ def search(site: Context, query: str) -> Hits:
         switch.name for switch in site.site.switches if folded and folded in (switch.name.casefold(), switch.host)
     )
     devices.sort(key=lambda hit: (hit.device.name.casefold() != folded, hit.device.name))
-    return Hits(tuple(devices), seen, ports, switches, names)
+    cards = matching(site.store, text) if len(text) >= _CARD_LETTERS else ()
+    return Hits(tuple(devices), seen, ports, switches, names, cards)
 
 
 def mac_digits(text: str) -> str:

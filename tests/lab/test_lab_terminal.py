@@ -26,6 +26,21 @@ pytest_plugins = ["tests.lab.terminal_vm"]
 pytestmark = [pytest.mark.lab, pytest.mark.usb]
 
 STICK, KEYBOARD = f"{DEVICES}/2-1", f"{DEVICES}/1-2"
+NUMBERS = ("busnum", "devnum")
+#: Reads a device's descriptor by a control transfer, then claims its first interface; argv is its file in /dev/bus/usb.
+#: USBDEVFS_CONTROL and USBDEVFS_CLAIMINTERFACE, linux/usbdevice_fs.h.
+USBFS = """
+import ctypes, errno, fcntl, os, struct, sys
+device = os.open(sys.argv[1], os.O_RDWR)
+data = ctypes.create_string_buffer(18)
+asked = struct.pack("=BBHHHI4xQ", 0x80, 6, 0x100, 0, 18, 5000, ctypes.addressof(data))
+print(fcntl.ioctl(device, 0xC0185500, bytearray(asked)))
+try:
+    fcntl.ioctl(device, 0x8004550F, struct.pack("I", 0))
+    print("claimed")
+except OSError as error:
+    print(errno.errorcode[error.errno])
+"""
 
 
 class TestTheKernelsGate:
@@ -46,6 +61,18 @@ class TestTheKernelsGate:
         write(terminal, f"{DEVICES}/usb2/authorized_default", "1")
         terminal.plug("usb-storage", "stick", "1", drive=terminal.disk("stick"))
         appears(terminal, "/dev/sda")
+
+    def test_a_refused_stick_answers_root_at_its_control_endpoint_and_nowhere_else(self, terminal: Terminal) -> None:
+        """A limit of USB authorization that docs/threats.md tells of, and where it ends."""
+        terminal.plug("usb-storage", "stick", "1", drive=terminal.disk("stick"), serial="S-1")
+        appears(terminal, STICK)
+        node = "/dev/bus/usb/{:03}/{:03}".format(*(int(read(terminal, f"{STICK}/{each}")) for each in NUMBERS))
+        terminal.put(USBFS.encode(), "/run/usbfs.py")
+        assert terminal.ok(["python3", "/run/usbfs.py", node]).split() == ["18", "ENOENT"]
+        write(terminal, f"{STICK}/authorized", "1")
+        appears(terminal, f"{STICK}/2-1:1.0/driver")
+        # The control: now there is an interface, and a driver has it.
+        assert terminal.ok(["python3", "/run/usbfs.py", node]).split() == ["18", "EBUSY"]
 
     def test_a_keyboard_is_no_input_until_it_is_let_in(self, terminal: Terminal) -> None:
         events = "/dev/input/by-path/*usb*kbd"

@@ -53,7 +53,8 @@ def exported(folder: Path, text: str, *, ago: float = 60) -> Path:
     """Write the export as its job would, `ago` seconds ago."""
     path = folder / "export" / "cards.csv"
     path.write_text(text, "utf-8")
-    os.utime(path, (time.time() - ago,) * 2)
+    written = time.time() - ago
+    os.utime(path, (written, written))
     return path
 
 

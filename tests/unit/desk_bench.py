@@ -114,10 +114,12 @@ class DeskBench:
         status = Status(BOOT, 1, nonce, 0, ctr, state)
         return self.do(lambda: self.presence.heard(name, status, self.now))
 
-    def swipe(self, card: str = "card-wang", reader: str = "gate", **changes: Any) -> Answered:
+    def swipe(
+        self, card: str = "card-wang", reader: str = "gate", received: datetime | None = None, **changes: Any
+    ) -> Answered:
         """Swipe; the event has no number and no time but what is given."""
         made = Swipe(reader, NUMBERS[card], None, None, None, "native", authenticated=reader != "cheap")
-        return self.do(lambda: self.desk.swipe(replace(made, **changes), self.now))
+        return self.do(lambda: self.desk.swipe(replace(made, **changes), received or self.now, self.now))
 
     def ask(self, purpose: Purpose = Purpose.CASE, name: str = "guard-1", id: str = "", **more: Any) -> Answered:  # noqa: A002
         self.asked += 1

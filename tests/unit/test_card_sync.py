@@ -162,7 +162,8 @@ def test_an_export_that_is_being_written_waits(site: Context) -> None:
     assert (version(site), last_look(site.store)) == (0, None)
 
     def settled(_: float) -> None:
-        os.utime(path, (time.time() - 10,) * 2)
+        before = time.time() - 10
+        os.utime(path, (before, before))
 
     assert sync(site, sleep=settled).look.state is SourceState.IMPORTED
 

@@ -114,6 +114,10 @@ class TestSwipe:
         assert bench.swipe(at=at(bench, 11)).codes == ["swipe_old"]
         assert len(bench.swipe(at=at(bench, 9)).grants) == 1
 
+    def test_that_waited_here_for_the_disk_is_as_old_as_it_is(self, bench: DeskBench) -> None:
+        assert set(bench.swipe(received=at(bench, 11)).codes) == {"swipe_old"}
+        assert bench.swipe(received=at(bench, 9)).codes == ["purpose"]
+
     def test_at_a_silent_terminal_opens_nothing(self, bench: DeskBench) -> None:
         bench.ask()
         bench.status(state=State.OFFLINE)
