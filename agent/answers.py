@@ -47,8 +47,10 @@ Reply = dict[str, Any]
 class Answers:
     """Answers for one terminal; after everything that may change what is open it looks."""
 
-    def __init__(self, terminal: Terminal, outlet: Outlet | None = None) -> None:
-        self._terminal = terminal
+    def __init__(
+        self, terminal: Terminal, outlet: Outlet | None = None, send: Callable[[], None] = lambda: None
+    ) -> None:  # fmt: skip
+        self._terminal, self._send = terminal, send
         self._quiet = Quiet()
         self._notices = Notices(terminal.config)
         self._requests = Requests(terminal, outlet)
@@ -157,6 +159,7 @@ class Answers:
         }  # fmt: skip
         event = spool.accept(grant, data, moment, lease)
         self._requests.opened(lease, tuple(live))
+        self._send()  # it is durable: the controller need not wait until the kernel has let the device in
         terminal.look()
         return {"ok": True, "lease": grant.jti, "seq": event.seq, "seconds": round(lease.ends - lease.opened)}
 

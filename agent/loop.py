@@ -110,7 +110,7 @@ class _Loop:
         self._monitor = Monitor(Pulse(sysfs))
         place = config.broker
         self._link = None if place is None else Link(place, config.site, config.terminal, terminal.status)
-        self._answers = Answers(terminal, self._link)
+        self._answers = Answers(terminal, self._link, self._report)
         self._controls = [Control(config.run / SOCKET, self._answers.answer, self._selector)]
         self._serve_operators(config.operators)
         self._service = service
