@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from controller.cli.base import NOT_COMPLIANT, Group, Settings, h, settings
+from lab.reader.cli import reader
 from policies.errors import NotFound
 from policies.texts import t
 
@@ -141,6 +142,9 @@ def _folder(context: click.Context, chosen: Settings) -> Path | None:
             return chosen.site
         here = here.parent
     return chosen.site if of_the_lab(chosen.site) else None
+
+
+lab.add_command(reader)
 
 
 @lab.group(cls=Group, help=h("A terminal with a real kernel's USB in QEMU, and the agent at work in it."))
