@@ -17,6 +17,7 @@ from controller.broker.say import Say
 from controller.broker.site import ManagedBroker, broker_address, client_tls
 from controller.cards.book import Book
 from controller.cards.desk import Desk, Parts
+from controller.cards.follow import Following
 from controller.cards.leases import Leases
 from controller.cards.manual import Manual, ManualGrant
 from controller.cards.people import two_people
@@ -25,7 +26,6 @@ from controller.cards.presenting import Presenting
 from controller.cards.pseudonyms import card_key
 from controller.cards.readers import Readers
 from controller.cards.signing import Signing
-from controller.cards.sync import sync
 from controller.context import Context
 from controller.control import Answer, Asked, Control
 from controller.inbox import Desks, Inbox
@@ -143,7 +143,9 @@ def serving(context: Context) -> Iterator[Serving]:
     context = replace(context, actor="controller")
     with contextlib.ExitStack() as stack:
         broker = ManagedBroker(context) if context.site.broker.mode is BrokerMode.MANAGED else None
-        made = _assembled(context, broker)
+        following = Following(context)
+        stack.callback(following.close)
+        made = _assembled(context, broker, following)
         # First: it is also what keeps a second controller from this site.
         control = Control(context.site.folder, made.answer)
         stack.callback(control.close)
@@ -156,7 +158,7 @@ def serving(context: Context) -> Iterator[Serving]:
         yield made
 
 
-def _assembled(context: Context, broker: ManagedBroker | None) -> Serving:
+def _assembled(context: Context, broker: ManagedBroker | None, following: Following) -> Serving:
     key, now = grant_key(context.site.folder), context.clock()
     book = Book(context.store)
     signing = Signing(context, key, book.name)
@@ -171,12 +173,12 @@ def _assembled(context: Context, broker: ManagedBroker | None) -> Serving:
     place = Place(*broker_address(context.site), client_tls(context, identity))
     link = Link(place, str(identity), inbox.interests(), context.clock)
     manual = Manual(context, presence, signing, leases)
-    server = Server(context, link, inbox, _chores(context, inbox, desks, book, broker))
+    server = Server(context, link, inbox, _chores(context, inbox, desks, book, broker, following))
     return Serving(context, server, desks, book, manual, broker)
 
 
 def _chores(
-    context: Context, inbox: Inbox, desks: Desks, book: Book, broker: ManagedBroker | None
+    context: Context, inbox: Inbox, desks: Desks, book: Book, broker: ManagedBroker | None, following: Following
 ) -> tuple[Chore, ...]:  # fmt: skip
     def cards(now: datetime) -> list[Say]:
         """Let go of what a new list, or a revocation, does not give any more."""
@@ -198,15 +200,11 @@ def _chores(
 
     def export(_: datetime) -> list[Say]:
         """Follow the access-control system's export; what is wrong with it is in the ledger, and told here."""
-        error = sync(context).error
-        if error is not None:
-            raise error
+        following.step()
         return []
 
-    source = context.site.list_source
-    followed = (Chore("export", source.every_s, export),) if source.file else ()
     return (
-        *followed,
+        Chore("export", 1.0, export),
         Chore("cards", 1.0, cards),
         Chore("identities", LOOK, identities),
         Chore("checkpoint", CHECKPOINT, checkpoint),
