@@ -110,6 +110,7 @@ class Link:
         self._said: Status | None = None
         self._said_at = 0.0
         self._unconfirmed: list[tuple[Any, float]] = []
+        self._refused = False
         self._asking: list[_Asking] = []
         self._losses = 0
         self._over = False
@@ -137,6 +138,7 @@ class Link:
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
+        client.on_publish = self._on_publish
         client.connect_async(self._place.host, self._place.port, KEEPALIVE_SECONDS)
         client.loop_start()
         self._client = client
@@ -238,8 +240,10 @@ class Link:
     def _say_status(self, now: float) -> None:
         status = self._status()
         same = self._said is not None and replace(self._said, seq=status.seq) == status
-        if same and now - self._said_at < HEARTBEAT_SECONDS:
+        # Right after its enrolment a terminal may come before the broker knows what it may say.
+        if same and now - self._said_at < (AGAIN_SECONDS if self._refused else HEARTBEAT_SECONDS):
             return
+        self._refused = False
         info = self._publish(Kind.STATUS, status.encode(), retain=True)
         self._said, self._said_at = status, now
         self._unconfirmed.append((info, now))
@@ -280,6 +284,10 @@ class Link:
             kind = topics.parse(message.topic).kind
             self._orders.put_nowait(Order(kind, bytes(message.payload), bool(message.retain)))
         self._wake()
+
+    def _on_publish(self, _client: Client, _user: object, _mid: int, code: Any, _properties: object) -> None:
+        if code.is_failure:
+            self._refused = True
 
     def _wake(self) -> None:
         with suppress(OSError):

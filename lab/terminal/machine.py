@@ -50,6 +50,7 @@ class Machine:
     image: Image
     sealed: bool = True
     memory_mb: int = 384
+    cpus: int = 2
     reach_host: bool = False
     forwards: tuple[tuple[int, int], ...] = ()
     options: str = ""
@@ -64,7 +65,14 @@ class Machine:
     @property
     def key(self) -> tuple[str, ...]:
         """What must not differ between a snapshot's machine and the one that continues it."""
-        return (self.image.key, str(self.memory_mb), self.kernel_line, accelerator(), qemu_version(), *_hardware())
+        return (
+            self.image.key,
+            str(self.memory_mb),
+            self.kernel_line,
+            accelerator(),
+            qemu_version(),
+            *_hardware(self.cpus),
+        )
 
 
 def accelerator() -> str:
@@ -95,11 +103,11 @@ def qemu_version() -> str:
     return done.stdout.partition("\n")[0]
 
 
-def _hardware() -> list[str]:
+def _hardware(cpus: int) -> list[str]:
     slots = enumerate((STATE_SLOT, *CONTROLLER_SLOTS), 1)
     ports = [["-device", f"pcie-root-port,id={name},chassis={number},slot={number}"] for number, name in slots]
     return [
-        *("-smp", "2", "-nodefaults", "-display", "none", "-no-reboot"),
+        *("-smp", str(cpus), "-nodefaults", "-display", "none", "-no-reboot"),
         *("-device", f"qemu-xhci,id={USB},p2={USB_PORTS},p3={USB_PORTS}"),
         *("-device", "virtio-serial-pci", "-device", f"virtserialport,chardev=rpc,name={PORT}"),
         *("-device", "virtio-net-pci,netdev=net,romfile="),
@@ -131,7 +139,7 @@ def command(machine: Machine, folder: Path, memory: Path | None, *, share: bool,
         *("-chardev", f"socket,id=console,path={folder}/{CONSOLE},server=on,wait=off,logfile={folder}/console.log"),
         *("-serial", "chardev:console"),
         *("-netdev", ",".join(network)),
-        *_hardware(),
+        *_hardware(machine.cpus),
         *(("-incoming", "defer") if incoming else ()),
         *(("-S",) if machine.paused else ()),
     ]

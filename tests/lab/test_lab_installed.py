@@ -23,7 +23,7 @@ from tests.lab.installed_looks import (
     told,
     value,
 )  # fmt: skip
-from tests.lab.terminal_usb import DEVICES, LATER, appears, never, read, there, vanishes, write
+from tests.lab.terminal_usb import DEVICES, LATER, appears, never, read, there, write
 
 pytest_plugins = ["tests.lab.installed_vm"]
 pytestmark = [pytest.mark.lab, pytest.mark.usb, pytest.mark.installed]
@@ -32,6 +32,8 @@ UNIT = RUNNING[0]
 STRANGER = Plug("usb-kbd", "stranger", "3", {"serial": "K-2"})
 STICK = Plug("usb-storage", "stick", "1", {"serial": "S-1"})
 DISK, MOUNT = "/dev/sda", "/media/stick"
+#: Seconds within which what must happen has happened, on an emulated processor that shares a busy one.
+PATIENCE_S = 180.0
 #: Written to a stick, and synced by nobody but a relock.
 PRECIOUS = "evidence of 02:10"
 #: A namespace like that of the units.
@@ -131,7 +133,7 @@ class TestRelock:
         installed.ok(f"unshare --mount --propagation slave umount {MOUNT}")
         assert mounted(installed, MOUNT)
         assert not kept(installed)
-        installed.until(lambda: shut(installed), 90)
+        installed.until(lambda: shut(installed), PATIENCE_S)
         installed.until(lambda: "lease.ended" in agent.kinds())
         assert kept(installed)
         (ended,) = [each for each in agent.events() if each.kind == "lease.ended"]
@@ -141,14 +143,14 @@ class TestRelock:
         installed.plug_in(STICK)
         open_and_write(agent, installed, 120)
         installed.ok(f"kill -9 {value(installed, UNIT, 'MainPID')}")
-        installed.until(lambda: shut(installed), 60)
+        installed.until(lambda: shut(installed), PATIENCE_S)
         assert kept(installed)
-        installed.until(lambda: restarted(installed), 60)
+        installed.until(lambda: restarted(installed), PATIENCE_S)
         relocked = [each.data["why"] for each in agent.events() if each.kind == "keeper.relocked"]
         assert relocked == ["stopped"]
         # The lease goes on after that. A stop shuts as well, and leaves every default shut; the keyboard works on.
         appears(installed, DISK)
-        installed.ok(f"systemctl stop {UNIT}", 90)
+        installed.ok(f"systemctl stop {UNIT}", PATIENCE_S)
         assert read(installed, f"{DEVICES}/2-1/authorized") == "0"
         assert defaults(installed) == SHUT
         assert read(installed, f"{DEVICES}/1-2/authorized") == "1"
@@ -159,12 +161,12 @@ class TestRelock:
         self, installed: Installed, agent: Sealed
     ) -> None:
         installed.plug_in(STICK)
-        open_and_write(agent, installed, 15)
+        open_and_write(agent, installed, 30)
         before_it = value(installed, UNIT, "MainPID")
         installed.ok(f"kill -STOP {before_it}")
-        installed.until(lambda: shut(installed), 60)
+        installed.until(lambda: shut(installed), PATIENCE_S)
         assert kept(installed)
-        installed.until(lambda: restarted(installed), 90)
+        installed.until(lambda: restarted(installed), PATIENCE_S)
         assert "Watchdog timeout" in installed.ok(f"journalctl --no-pager -u {UNIT}")
         assert value(installed, UNIT, "MainPID") != before_it
         relocked = [each.data["why"] for each in agent.events() if each.kind == "keeper.relocked"]
@@ -177,12 +179,12 @@ def test_sleep_shuts_before_and_nothing_opens_until_after(installed: Installed, 
     open_and_write(agent, installed, 120)
     installed.put(WITNESS.encode(), "/usr/lib/systemd/system-sleep/witness", 0o755)
     write(installed, "/sys/power/pm_test", "devices")
-    installed.ok("systemctl start suspend.target", 120)
+    installed.ok("systemctl start suspend.target", PATIENCE_S)
     falling, waking = installed.ok("cat /run/seen").splitlines()
     assert falling == "pre 0 /run/portseal-agent/asleep 0"
     assert waking.startswith("post ")
     assert "/run/portseal-agent/asleep" in waking
-    vanishes(installed, "/run/portseal-agent/asleep")
+    assert installed.goes("/run/portseal-agent/asleep", PATIENCE_S)
     assert kept(installed)
     # Every device came back as a new one: the bound keyboard works and is no alarm, the stick needs another swipe.
     appears(installed, f"{DEVICES}/1-2:1.0/driver")

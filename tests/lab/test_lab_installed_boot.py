@@ -73,7 +73,7 @@ def test_a_boot_on_trial_seals_from_power_on_and_the_trials_end_gives_all_back(
         assert [each for each in seen if "usb-" in each] == ["input usb-0000:00:01.0-2/input0"]
         assert "parameter 0" in seen
         assert not [each for each in seen if each.startswith("block sda")]
-        guest.until(lambda: states(guest, *RUNNING, TRIAL) == ["active"] * 4, 60)
+        guest.until(lambda: states(guest, *RUNNING, TRIAL) == ["active"] * 4, 180)
         assert authorized(guest) == {"K-1": "1", "K-2": "0", "S-1": "0"}
         assert defaults(guest) == SHUT
         # The keyboard of the initramfs was taken over as it was, and the stick has never been a disk.
@@ -103,14 +103,14 @@ def test_a_power_cut_halfway_leaves_a_terminal_that_works_and_can_be_given_back(
         enrol(guest)
         then = files_of(guest).splitlines()
         guest.ok(f"setsid {AGENT} install --bind > /dev/null 2>&1 < /dev/null &")
-        assert guest.comes("/var/tmp/mkinitramfs_*", 120)
+        assert guest.comes("/var/tmp/mkinitramfs_*", 240)
         disk = guest.cut(tmp_path / "disk")
     # What the boot loader finds is the old way to boot: nothing is open or shut by halves.
     old = boots(disk)
     assert PARAMETER not in old.options
     assert RULES not in initramfs(old)
     with Installed.start(disk, (KEYBOARD, STICK)) as guest:
-        guest.until(lambda: states(guest, *RUNNING, TRIAL) == ["active"] * 4, 60)
+        guest.until(lambda: states(guest, *RUNNING, TRIAL) == ["active"] * 4, 180)
         assert manifest(guest)["stage"] == "installing"
         assert authorized(guest) == {"K-1": "1", "S-1": "0"}
         assert there(guest, f"{DEVICES}/1-2:1.0/driver")

@@ -111,3 +111,20 @@ def test_a_forged_ack_forgets_nothing_and_a_true_one_does(place: Place, bench: B
     while ask(place.socket, {"do": "status"})["unacked"] >= waiting and time.monotonic() < ends:
         time.sleep(0.05)
     assert ask(place.socket, {"do": "status"})["unacked"] == 0
+
+
+def test_a_terminal_that_comes_before_the_broker_knows_its_rights_is_heard_soon_after(
+    place: Place, bench: Bench
+) -> None:
+    """As after an enrolment: the certificate is good, and its lines are not in the ACL yet."""
+    bench.identities.remove(TERMINAL)
+    bench.broker.write(bench.files())
+    assert bench.broker.reload()
+    with running(place):
+        late = Controller(bench)
+        assert late.client.hear(3) is None
+        bench.identities.append(TERMINAL)
+        bench.broker.write(bench.files())
+        assert bench.broker.reload()
+        late.listen(lambda: bool(late.statuses), 12)  # without asking again it would be half a minute
+        late.wait_for("agent.enforcing")
