@@ -23,6 +23,8 @@ EXAMPLES = {
     "port release": "portseal port release sw2 Gi1/0/11 --reason 'laptop removed'",
     "reader list": "portseal reader list",
     "reader show": "portseal reader show gate-reader",
+    "reader enroll": "portseal reader enroll gate-reader gate-reader.csr --out gate-reader.pem",
+    "reader revoke": "portseal reader revoke gate-reader --reason 'the reader was stolen'",
     "terminal list": "portseal terminal list",
     "terminal show": "portseal terminal show guard-1",
     "terminal census": "portseal terminal census guard-1 guard-1.census",
@@ -61,6 +63,7 @@ EXAMPLES = {
     "lab down": "portseal lab down",
     "lab status": "portseal lab status",
     "lab run": "portseal lab run --keep",
+    "lab reader": "portseal lab reader tasmota --to 127.0.0.1:1883 --login gate --password env:GATE_PASSWORD",
 }
 
 #: What exit codes 1 and 4 mean where a command has them: English, Chinese. 0, 2 and 3 mean the same everywhere.
@@ -94,6 +97,8 @@ CODES: dict[str, dict[int, tuple[str, str]]] = {
     "find": {1: ("nothing matched", "没有匹配项")},
     "audit log": {1: ("no entry matched", "没有匹配的条目")},
     "audit verify": {1: ("the ledger does not verify", "账本校验不通过")},
+    "reader enroll": {4: ("the output file is there, and is no certificate", "输出文件已存在，且不是证书")},
+    "lab reader": {3: ("broker or webhook cannot be reached, or says no", "连不上 MQTT 服务器或推送地址，或被其拒绝")},
     "lab status": {1: ("the lab is not up, or a part does not run", "实验环境未启动，或有部分未运行")},
     "lab run": {1: ("a step failed or a proof did not hold", "某一步失败或某项证明不成立"),
                 4: ("a lab is up already", "实验环境已在运行")},

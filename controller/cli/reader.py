@@ -1,15 +1,17 @@
-"""reader: the card readers that the site declares, what their swipes prove, and when each was last heard."""
+"""reader: the card readers that the site declares, what their swipes prove, and their certificates."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from controller.cli.base import Group, Settings, h, settings
 from policies.cards.rights import Trust
-from policies.errors import NotFound
+from policies.codec import stamp
+from policies.errors import InputError, NotFound, SafetyRefusal
 from policies.texts import Text, t
 
 if TYPE_CHECKING:
@@ -20,10 +22,14 @@ if TYPE_CHECKING:
     from policies.cards.rights import Reader
     from policies.site import Site
 
+#: Bytes of the largest request that is read.
+_MOST = 65_536
 _TRUSTS: dict[Trust, Text] = {Trust.AUTHENTICATED: t("proven"), Trust.IDENTIFIED: t("identifies only")}
 
 
-@click.group(cls=Group, help=h("Show the card readers: how their swipes come in, what they prove, what to mind."))
+@click.group(
+    cls=Group, help=h("Show the card readers: what their swipes prove, what to mind; make their certificates.")
+)
 def reader() -> None:
     """See the help text."""
 
@@ -57,16 +63,100 @@ def show(context: click.Context, name: str) -> int:
 
     chosen = settings(context)
     site = load_site(chosen.site)
-    found = site.reader(name)
-    if found is None:
-        raise NotFound(t("the site has no such reader"), where=name, next_step=t("see 'portseal reader list'"))
-    (view,) = _views(site, (found,))
+    (view,) = _views(site, (_reader(site, name),))
     if chosen.json:
         chosen.give(view.json(chosen))
         return 0
     for sentence in view.sentences(chosen):
         chosen.say(sentence)
     return 0
+
+
+@reader.command(
+    help=h(
+        "Make the certificate of a reader, or of its gateway, for the request in FILE ('openssl req -new'); those"
+        " before it end."
+    )
+)
+@click.argument("name")
+@click.argument("file", metavar="FILE")
+@click.option("--out", metavar="FILE", help=h("Where to write it. Default: NAME.pem in this folder."))
+@click.pass_context
+def enroll(context: click.Context, name: str, file: str, out: str | None) -> int:
+    """See the help text."""
+    from controller.broker.reader_certificate import certify
+    from controller.cli.session import site_context
+    from controller.secrets.files import write_private
+
+    chosen = settings(context)
+    request, path = _request(file), Path(out or f"{name}.pem")
+    _refuse_other_file(path)
+    with site_context(chosen, recovering=False) as site:
+        made = certify(site, _reader(site.site, name), request)
+        vouching = site.site.folder / "keys/ca.pem"
+    write_private(path, made.issued.pem, mode=0o644)
+    if chosen.json:
+        chosen.give({
+            "reader": name, "file": str(path), "serial": made.issued.serial, "expires": stamp(made.issued.expires),
+            "authority": str(vouching), "ended": list(made.ended),
+        })  # fmt: skip
+    chosen.say(t("The certificate of {name} is in {file}, good until {day}.", name=name, file=path,
+                 day=made.issued.expires.date()))  # fmt: skip
+    chosen.say(t("The reader trusts the broker by {file}.", file=vouching))
+    if made.ended:
+        chosen.say(t("{count} certificates before it count no more.", count=len(made.ended)))
+    return 0
+
+
+@reader.command(
+    help=h("Take a reader's certificates away: its connection ends, and it comes back with a new one only.")
+)
+@click.argument("name")
+@click.option("--reason", metavar="TEXT", required=True, help=h("Why; it is kept in the ledger."))
+@click.pass_context
+def revoke(context: click.Context, name: str, reason: str) -> int:
+    """See the help text."""
+    from controller.broker.revocation import revoke as revoke_identity
+    from controller.cli.session import site_context
+    from controller.cli.subjects import reason_given
+    from controller.control import runs
+    from policies.messages.identities import Identity, Role
+
+    chosen = settings(context)
+    why = reason_given(reason)
+    with site_context(chosen, recovering=False) as site:
+        done = revoke_identity(site, Identity(Role.READER, name), why)
+        running = runs(site.site.folder)
+    if chosen.json:
+        chosen.give({"reader": name, "serials": list(done.serials), "running": running})
+    chosen.say(t("{name}: {count} certificates are revoked.", name=name, count=len(done.serials)))
+    return 0
+
+
+def _reader(site: Site, name: str) -> Reader:
+    found = site.reader(name)
+    if found is None:
+        raise NotFound(t("the site has no such reader"), where=name, next_step=t("see 'portseal reader list'"))
+    return found
+
+
+def _request(name: str) -> bytes:
+    try:
+        with Path(name).open("rb") as file:
+            return file.read(_MOST)
+    except OSError as error:
+        raise InputError(
+            t("the file {path} cannot be read ({cause})", path=name, cause=error.strerror or ""),
+            next_step=t("name the file with the reader's certificate request"),
+        ) from None
+
+
+def _refuse_other_file(path: Path) -> None:
+    """Only a certificate is overwritten: a slip of the keyboard must not cost a key."""
+    if path.exists() and not path.read_bytes().startswith(b"-----BEGIN CERTIFICATE-----"):
+        raise SafetyRefusal(
+            t("the file is there, and is no certificate"), where=str(path), next_step=t("name another file with --out")
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +254,6 @@ def _last(site: Site, name: str) -> Entry | None:
 
 
 def _last_json(entry: Entry) -> dict[str, Any]:
-    from policies.codec import stamp
-
     return {"entry": entry.seq, "at": stamp(entry.at), "kind": entry.kind, "code": _code(entry)}
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from controller.broker.authority import identity_of
 from controller.cards.reader_notes import proof_of, rule_words, warnings_of
 from controller.context import open_context
 from policies.cards import CardRule, Digits, Order, Wiegand
 from policies.cards.rights import Reader, Trust
+from policies.messages.identities import Identity, Role
 from policies.site import Broker, BrokerMode, Site
 from policies.texts import render
 from tests.unit.cli_site import Cli, make_site
@@ -115,6 +119,56 @@ class TestShow:
 
     def test_a_reader_that_is_none_is_refused(self, park: Cli) -> None:
         assert "portseal reader list" in park.refuses(2, "reader", "show", "nobody")
+
+
+def request(curve: str = "prime256v1") -> bytes:
+    """Make what 'openssl req -new' makes on the reader."""
+    with tempfile.TemporaryDirectory() as folder:
+        key, csr = Path(folder) / "key", Path(folder) / "csr"
+        make = ["openssl", "ecparam", "-name", curve, "-genkey", "-noout", "-out", str(key)]
+        ask = ["openssl", "req", "-new", "-key", str(key), "-subj", "/CN=whatever it says", "-out", str(csr)]
+        for command in (make, ask):
+            subprocess.run(command, check=True, capture_output=True)
+        return csr.read_bytes()
+
+
+class TestEnroll:
+    def test_a_reader_gets_a_certificate_under_its_own_name_and_the_one_before_ends(
+        self, park: Cli, tmp_path: Path
+    ) -> None:
+        csr, pem = tmp_path / "own.csr", tmp_path / "own.pem"
+        csr.write_bytes(request())
+        first = park("reader", "enroll", "own", csr, "--out", pem, "--json").json
+        same(examples()["reader enroll"], first, "reader enroll", "reader enroll")
+        assert identity_of(pem.read_bytes()) == Identity(Role.READER, "own")
+        again = park("reader", "enroll", "own", csr, "--out", pem, "--json").json
+        assert again["ended"] == [first["serial"]]
+        assert park.kinds().count("reader.enroll.done") == 2
+        gone = park("reader", "revoke", "own", "--reason", "stolen", "--json").json
+        same(examples()["reader revoke"], gone, "reader revoke", "reader revoke")
+        assert gone["serials"] == [again["serial"]]
+        assert "no certificate that could be revoked" in park.refuses(
+            2, "reader", "revoke", "own", "--reason", "stolen"
+        )
+
+    def test_what_is_no_request_or_no_such_reader_gets_none(self, park: Cli, tmp_path: Path) -> None:
+        csr = tmp_path / "x.csr"
+        for content in (b"", b"-----BEGIN CERTIFICATE REQUEST-----", request("secp384r1")):
+            csr.write_bytes(content)
+            park.refuses(2, "reader", "enroll", "own", csr)
+        csr.write_bytes(request())
+        assert "does not come with a certificate" in park.refuses(2, "reader", "enroll", "gate", csr)
+        assert "does not come with a certificate" in park.refuses(2, "reader", "enroll", "panel", csr)
+        park.refuses(2, "reader", "enroll", "nobody", csr)
+        park.refuses(2, "reader", "enroll", "own", tmp_path / "none.csr")
+        assert "reader.enroll.done" not in park.kinds()
+
+    def test_no_other_file_is_overwritten(self, park: Cli, tmp_path: Path) -> None:
+        csr, key = tmp_path / "x.csr", tmp_path / "own.key"
+        csr.write_bytes(request())
+        key.write_text("-----BEGIN PRIVATE KEY-----")
+        assert "is no certificate" in park.refuses(4, "reader", "enroll", "own", csr, "--out", key)
+        assert key.read_text() == "-----BEGIN PRIVATE KEY-----"
 
 
 def made(form: str = "native", rule: CardRule = CardRule(), **more: object) -> Reader:  # noqa: B008 - frozen
