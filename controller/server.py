@@ -20,7 +20,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from controller.broker.link import Link, Message
-from controller.broker.say import Say
+from controller.broker.say import Say, latest
 from controller.context import Context
 from controller.inbox import Inbox
 from policies.errors import DeviceTimeout, PortsealError, StorageFailed
@@ -194,7 +194,7 @@ class Server:
             _log.exception("%s failed", name)
 
     def _send(self, said: list[Say]) -> None:
-        for each in said:
+        for each in latest(said):
             topic = str(Topic(self._site, each.kind, each.name))
             expiry = 0 if each.kind in (Kind.EVENT_ACK, Kind.CHECKPOINT) else each.expiry
             self._link.publish(topic, each.payload, retain=each.retain, expiry=expiry)

@@ -192,7 +192,7 @@ def _chores(
 
     def checkpoint(_: datetime) -> list[Say]:
         note = context.ledger.checkpoint(keep=False).note.encode()
-        return [Say(Kind.CHECKPOINT, "", note, retain=True)]
+        return [Say(Kind.CHECKPOINT, "", lambda: note, retain=True)]
 
     def sweep(now: datetime) -> list[Say]:
         forget_swipes(context.store, now)

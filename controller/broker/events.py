@@ -85,7 +85,7 @@ class Events:
     def acks(self) -> list[Say]:
         """Give one signed acknowledgement for each terminal of whose events something was taken since the last call."""
         found = [
-            Say(Kind.EVENT_ACK, name, sign(Ack(self._context.site.name, name, seq, digest), self._key).encode())
+            Say(Kind.EVENT_ACK, name, _sealed(Ack(self._context.site.name, name, seq, digest), self._key))
             for name, (seq, digest) in self._acks.items()
         ]
         self._acks.clear()
@@ -153,11 +153,15 @@ class Events:
         return finding(self._context, f"terminal.chain_{what}", terminal, data)
 
 
+def _sealed(ack: Ack, key: SigningKey) -> Callable[[], bytes]:
+    return lambda: sign(ack, key).encode()
+
+
 def finding(context: Context, kind: str, subject: str, data: dict[str, object]) -> list[Say]:
     """Write something down that somebody should look at, and tell it on the broker."""
     (entry,) = context.ledger.append_many([Draft.make(kind, subject, data, "controller")])
     told = canonical.encode({"entry": entry.seq, "kind": kind, "subject": subject, **data})
-    return [Say(Kind.FINDING, "", told)]
+    return [Say(Kind.FINDING, "", lambda: told)]
 
 
 def _patient(chain: _Chain, seq: int, now: datetime) -> bool:

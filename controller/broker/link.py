@@ -8,6 +8,7 @@ written down is delivered again. What goes out is worth nothing later: after a l
 from __future__ import annotations
 
 import logging
+import select
 import ssl
 import threading
 import time
@@ -118,11 +119,8 @@ class Link:
         if client is None:
             return []
         try:
-            while len(self._inbox) < BATCH:
-                before = len(self._inbox)
-                if client.loop_read() != 0 or client.socket() is None:
-                    break
-                if len(self._inbox) == before and not self._pending(client):
+            while len(self._inbox) < BATCH and self._readable(client):
+                if client.loop_read() != 0:
                     break
         except Exception:  # noqa: BLE001 - paho raises whatever it meets in a packet that no broker would send
             _log.warning("the broker sent what cannot be read; connecting anew")
@@ -226,6 +224,12 @@ class Link:
                     self.connection, self._clock(),
                 )
             )  # fmt: skip
+
+    @classmethod
+    def _readable(cls, client: Client) -> bool:
+        """Whether a read would give something now; paho's own answer does not tell."""
+        sock = client.socket()
+        return sock is not None and (cls._pending(client) or bool(select.select([sock], [], [], 0)[0]))
 
     @staticmethod
     def _pending(client: Client) -> bool:

@@ -66,7 +66,7 @@ class Signing:
             self.say(
                 replace(self.notice(opening.terminal, Came.GRANT, "granted", now), jti=jti, who=self.who(opening.cards))
             ),
-            Say(Kind.GRANT, opening.terminal, token.encode()),
+            Say(Kind.GRANT, opening.terminal, token.encode),
         ]
 
     def revoke(self, grant: KeptGrant, now: datetime, *, counter: bool = False) -> Say:
@@ -74,7 +74,7 @@ class Signing:
         revoke = Revoke(
             self._context.site.name, grant.terminal, grant.jti, int(now.timestamp()), grant.ctr if counter else None
         )
-        return Say(Kind.REVOKE, grant.terminal, grants.sign_revoke(revoke, self._key).encode(), expiry=NOTICE_SECONDS)
+        return Say(Kind.REVOKE, grant.terminal, grants.sign_revoke(revoke, self._key).encode, expiry=NOTICE_SECONDS)
 
     def answer(self, terminal: str, outcome: Outcome, now: datetime, until: datetime | None = None) -> Say:
         """Tell an operator what came of a swipe, when that is no grant; `until` is when the waiting ends."""
@@ -90,7 +90,10 @@ class Signing:
 
     def say(self, told: Notice) -> Say:
         """Sign a notice."""
-        return Say(Kind.GRANT, told.aud, notice.sign(told, self._key).encode(), expiry=NOTICE_SECONDS)
+        key = self._key
+        return Say(
+            Kind.GRANT, told.aud, lambda: notice.sign(told, key).encode(), expiry=NOTICE_SECONDS, shown=True
+        )  # fmt: skip
 
     def who(self, cards: Sequence[str]) -> str:
         """Give the holders' masked names, for the screen of the terminal only."""

@@ -24,7 +24,7 @@ from typing import Any
 
 PORT = "portseal.rpc"
 _PORTS = Path("/sys/class/virtio-ports")
-_POLL_S, _LOOK_S = 0.02, 0.05
+_POLL_S, _LOOK_S = 0.02, 0.1
 # linux/random.h: take up new entropy at once
 _RNDRESEEDCRNG = 0x5207
 # sys/mount.h

@@ -38,6 +38,9 @@ _UNREAD = (
     "/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/i18n/*", "/usr/share/info/*",
     "/usr/share/bug/*", "/usr/share/lintian/*", "/lib/udev/hwdb.d/*", "/usr/lib/x86_64-linux-gnu/gconv/*",
     *(f"/usr/share/initramfs-tools/hooks/{each}" for each in ("dmsetup", "fsck", "thermal", "resume", "keymap")),
+    # A hook copies each with two processes of its own; the initramfs of a machine with a disk starts none of them.
+    *(f"/usr/lib/klibc/bin/{each}" for each in ("cpio", "dd", "dmesg", "ipconfig", "losetup", "minips", "mkfifo",
+                                                "nfsmount", "nuke", "pivot_root", "zcat", "gunzip", "gzip")),
 )  # fmt: skip
 _DRIVERS = (  # noqa: SIM905 - a list of forty quoted words is read by nobody
     "gpu media net/wireless net/ethernet infiniband staging isdn iio comedi hwmon leds nfc mtd scsi mmc "
@@ -57,6 +60,12 @@ _MASKED = (
     "sys-kernel-tracing.mount", "dev-hugepages.mount", "dev-mqueue.mount", "sys-fs-fuse-connections.mount",
     "proc-sys-fs-binfmt_misc.automount", "systemd-sysusers.service", "systemd-sysctl.service",
     "modprobe@configfs.service", "sys-kernel-config.mount",
+)  # fmt: skip
+#: Generators of units for hardware that the guest has not; they run at every boot and every reload.
+_NO_GENERATORS = tuple(
+    f"systemd-{each}-generator"
+    for each in ("bless-boot", "cryptsetup", "debug", "getty", "gpt-auto", "hibernate-resume", "integritysetup",
+                 "rc-local", "run", "system-update", "sysv", "veritysetup")
 )  # fmt: skip
 _SERVER = """[Unit]
 Description=What the host of this guest asks for
@@ -236,6 +245,10 @@ def _lay(files: dict[str, tuple[bytes, int]], stage: Path) -> None:
         target.chmod(mode)
     for name in _MASKED:
         (units / name).symlink_to("/dev/null")
+    generators = stage / "etc/systemd/system-generators"
+    generators.mkdir()
+    for name in _NO_GENERATORS:
+        (generators / name).symlink_to("/dev/null")
     wants = units / "sysinit.target.wants"
     wants.mkdir()
     (wants / "portseal-lab-server.service").symlink_to("../portseal-lab-server.service")

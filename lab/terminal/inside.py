@@ -114,7 +114,7 @@ class Inside:
         return self._look(pattern, "there", 0)
 
     def comes(self, pattern: str, timeout: float = 30.0) -> bool:
-        """Wait for such a path; False when none came. The guest itself looks, fifty times a second."""
+        """Wait for such a path; False when none came. The guest itself looks, ten times a second."""
         return self._look(pattern, "there", timeout)
 
     def goes(self, pattern: str, timeout: float = 30.0) -> bool:

@@ -227,10 +227,10 @@ class Sealed:
         """Hand a grant over at the socket, and give the agent's answer."""
         return self.talk({"do": "grant", "token": token})[0]
 
-    def revoke(self, jti: str = "*") -> Result:
-        """Take a grant back, or all."""
+    def revoke(self, jti: str = "*") -> dict[str, Any]:
+        """Take a grant back, or all, and give the agent's answer."""
         token = sign_revoke(Revoke(SITE, NAME, jti, int(time.time())), self.key)
-        return self.ask("revoke", stdin=token.encode())
+        return self.talk({"do": "revoke", "token": token})[0]
 
     def events(self, after: int = 0) -> list[AgentEvent]:
         """Give the waiting events, each read as it was signed."""

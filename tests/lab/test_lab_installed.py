@@ -185,6 +185,7 @@ def test_sleep_shuts_before_and_nothing_opens_until_after(installed: Installed, 
     assert waking.startswith("post ")
     assert "/run/portseal-agent/asleep" in waking
     assert installed.goes("/run/portseal-agent/asleep", PATIENCE_S)
+    installed.until(agent.answers, PATIENCE_S)
     assert kept(installed)
     # Every device came back as a new one: the bound keyboard works and is no alarm, the stick needs another swipe.
     appears(installed, f"{DEVICES}/1-2:1.0/driver")

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from lab.terminal.gadget import Cables, Gadget, Identity
 from lab.terminal.guest import Image
 from lab.terminal.machine import Machine
 from lab.terminal.vm import Snapshot, Terminal
-from policies.errors import DeviceTimeout, EquipmentError
+from policies.errors import DeviceTimeout, EquipmentError, NotFound
 from tests.lab.terminal_usb import DEVICES, LATER, appears, never, read, there, vanishes, write
 
 pytest_plugins = ["tests.lab.terminal_vm"]
@@ -336,3 +337,35 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+class TestAPersonsTerminal:
+    def test_devices_are_plugged_in_and_pulled_out_by_another_process(self, terminal: Terminal) -> None:
+        other = api.Running(terminal.folder)
+        assert other in api.running()
+        for _ in range(2):
+            other.plug("stick", "mine", "1", "S-9")
+            appears(terminal, f"{STICK}/serial")
+            assert read(terminal, f"{STICK}/serial") == "S-9"
+            other.unplug("mine")
+            vanishes(terminal, STICK)
+            time.sleep(0.5)
+        with pytest.raises(NotFound, match="stick, keyboard"):
+            other.plug("toaster", "mine", "1")
+
+    def test_the_console_has_a_shell_with_the_agent(self, terminal_snapshot: Snapshot) -> None:
+        with Terminal.restore(terminal_snapshot) as guest_:
+            api.open_shell(guest_)
+            typed, keys = os.pipe()
+            seen, screen = os.pipe()
+            relay = threading.Thread(target=api.console, args=(guest_.folder, typed, screen))
+            relay.start()
+            os.write(keys, b"echo $((6*7))-$(portseal-agent --version)-\n")
+            output = b""
+            while b"42-portseal-agent 0" not in output:
+                output += os.read(seen, 4096)
+            os.write(keys, api.LEAVE)
+            relay.join(20)
+            assert not relay.is_alive()
+            for each in (typed, keys, seen, screen):
+                os.close(each)

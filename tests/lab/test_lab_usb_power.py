@@ -1,6 +1,6 @@
 """Power loss with fifty thousand events that no controller has confirmed: none is lost, none is there twice.
 
-Most of them are written on this machine, by the agent's own spool and in commits of 500, because an emulated processor
+Most of them are written on this machine, by the agent's own spool and in commits of 300, because an emulated processor
 takes minutes for as many signatures. Then the disk goes into a guest, whose power is cut twice: while a program writes
 events as fast as it can, and, after a start from cold, while the agent itself does. The disk has a cache that a power
 cut empties: what was not flushed is lost by halves.
@@ -31,11 +31,12 @@ from tests.lab.terminal_usb import appears
 pytest_plugins = ["tests.lab.terminal_vm"]
 pytestmark = [pytest.mark.lab, pytest.mark.usb]
 
-BEFORE, MOST = 49_500, 50_000
+BEFORE, MOST = 49_800, 50_000
+_COMMIT = 300
 STATE = "/var/lib/portseal-agent"
 BOOT = "8d3f3c1e-0000-4000-8000-000000000000"
 
-#: Writes commits of 50 events for ever, and says after each how far it is: only what was said counts as confirmed.
+#: Writes commits of 20 events for ever, and says after each how far it is: only what was said counts as confirmed.
 WRITER = f"""
 import time
 from pathlib import Path
@@ -51,7 +52,7 @@ spool = open_spool(SpoolPlace(folder, Path("/run/portseal-agent"), "{NAME}", boo
 assert spool.trouble is None
 with open("/run/said", "w") as said:
     while True:
-        made = spool.append_all([("usb.blocked", {{"name": "1-1", "number": number}}) for number in range(50)], now())
+        made = spool.append_all([("usb.blocked", {{"name": "1-1", "number": number}}) for number in range(20)], now())
         for each in made:
             said.write(f"{{each.head.seq}} {{each.head.digest}}\\n")
         said.flush()
@@ -99,9 +100,9 @@ def full_disk_image(reader: Reader, folder: Path) -> Path:
     memory = folder / "memory"
     memory.mkdir(0o700)
     with opened(memory, folder / "run") as spool:
-        for start in range(0, BEFORE, 500):
+        for start in range(0, BEFORE, _COMMIT):
             told: list[tuple[str, Data]] = [
-                ("usb.blocked", {"name": "1-1", "number": start + number}) for number in range(500)
+                ("usb.blocked", {"name": "1-1", "number": start + number}) for number in range(_COMMIT)
             ]
             reader.take([each.head for each in spool.append_all(told, moment()) if each is not None])
     image = folder / "state.img"

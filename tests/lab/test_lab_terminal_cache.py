@@ -1,57 +1,20 @@
-"""A lab terminal for a person: plugged into from outside, with a shell; and the cache of what it is built from."""
+"""The guests' files are costly to make: each thing is made once, whole or not at all."""
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from lab.terminal import api, guest, userland
+from lab.terminal import guest, userland
 from lab.terminal.cache import kept
 from lab.terminal.guest import Image, build
-from lab.terminal.vm import Snapshot, Terminal
-from policies.errors import EquipmentError, NotFound
-from tests.lab.terminal_usb import DEVICES, appears, read, vanishes
+from policies.errors import EquipmentError
 
 pytest_plugins = ["tests.lab.terminal_vm"]
 pytestmark = [pytest.mark.lab, pytest.mark.usb]
-
-STICK = f"{DEVICES}/2-1"
-
-
-class TestAPersonsTerminal:
-    def test_devices_are_plugged_in_and_pulled_out_by_another_process(self, terminal: Terminal) -> None:
-        other = api.Running(terminal.folder)
-        assert other in api.running()
-        for _ in range(2):
-            other.plug("stick", "mine", "1", "S-9")
-            appears(terminal, f"{STICK}/serial")
-            assert read(terminal, f"{STICK}/serial") == "S-9"
-            other.unplug("mine")
-            vanishes(terminal, STICK)
-            time.sleep(0.5)
-        with pytest.raises(NotFound, match="stick, keyboard"):
-            other.plug("toaster", "mine", "1")
-
-    def test_the_console_has_a_shell_with_the_agent(self, terminal_snapshot: Snapshot) -> None:
-        with Terminal.restore(terminal_snapshot) as guest_:
-            api.open_shell(guest_)
-            typed, keys = os.pipe()
-            seen, screen = os.pipe()
-            relay = threading.Thread(target=api.console, args=(guest_.folder, typed, screen))
-            relay.start()
-            os.write(keys, b"echo $((6*7))-$(portseal-agent --version)-\n")
-            output = b""
-            while b"42-portseal-agent 0" not in output:
-                output += os.read(seen, 4096)
-            os.write(keys, api.LEAVE)
-            relay.join(20)
-            assert not relay.is_alive()
-            for each in (typed, keys, seen, screen):
-                os.close(each)
 
 
 class TestTheCache:
