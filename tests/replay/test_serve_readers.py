@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from controller.cli.base import run
+from controller.cli.main import cli
 from controller.ledger.entry import Entry
 from lab.reader import dahua, esp_rfid, esphome, hikvision, tasmota, uhppoted, zigbee2mqtt
 from lab.reader.send import Way, post, publish
@@ -157,3 +159,16 @@ def test_a_reader_with_a_certificate_is_not_disturbed(site: Site) -> None:
     publish(thief, [replace(tasmota.rc522(tap()), topic="portseal/1/hq/reader/gate-1/swipe")])
     assert not native.ended.wait(0.3)
     assert not of(site, "gate-1")
+
+
+def test_nobody_there_is_a_failure_of_the_network(tmp_path: Path) -> None:
+    for arguments in (("tasmota", "--to", "127.0.0.1:1"), ("dahua", "--url", "http://127.0.0.1:1/reader/x")):
+        assert run(cli, ["--site", str(tmp_path), "lab", "reader", *arguments]) == 3
+
+
+def test_a_card_is_swiped_by_hand(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORD", WORD)
+    before = len(of(site, "tasmota"))
+    by = ("--to", f"127.0.0.1:{_legacy(site)}", "--login", "tasmota", "--password", "env:WORD")
+    assert run(cli, ["--site", str(site.folder), "lab", "reader", "tasmota", "--uid", "0badc0d1", *by]) == 0
+    assert decided(site, "tasmota", before) == "unknown_card"

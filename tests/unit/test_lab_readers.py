@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from controller.cli.base import run
+from controller.cli.main import cli
 from drivers.cards import FORMATS, find_format
 from drivers.cards.dahua import EventStream
 from lab.reader import DEVICES, dahua, esp_rfid, esphome, hikvision, native, tasmota, uhppoted, zigbee2mqtt
@@ -199,3 +201,29 @@ def test_the_devices_know_nothing_of_the_parsers() -> None:
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             names += [each.name for each in node.names] if isinstance(node, ast.Import) else []
             assert not [name for name in names if name.startswith(("drivers", "policies.cards", "policies.messages"))]
+
+
+class TestVerb:
+    @pytest.mark.parametrize("form", DEVICES)
+    def test_without_a_way_the_bytes_are_printed_and_are_what_the_parser_reads(
+        self, form: str, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+    ) -> None:
+        assert run(cli, ["--site", str(tmp_path), "lab", "reader", form, "--uid", "74103794"]) == 0
+        head, _, payload = capfdbinary.readouterr().out.partition(b"\n")
+        rule = next(row[2] for row in TABLE.values() if row[0] == form)
+        topic = head.decode() if form not in ("hikvision", "dahua") else ""
+        assert len(read(form, Sent(topic, payload.removesuffix(b"\n")), rule)) == 1
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [("tasmota", "--uid", "xyz"), ("tasmota", "--number", "1"), ("tasmota", "--to", "nowhere"),
+         ("tasmota", "--url", "https://127.0.0.1/reader/x"), ("dahua", "--to", "127.0.0.1:1883"),
+         ("dahua", "--url", "x"), ("tasmota", "--password", "in clear", "--to", "127.0.0.1:1"), ("toaster",)],
+    )  # fmt: skip
+    def test_what_cannot_be_sent_is_refused_with_a_line(
+        self, arguments: tuple[str, ...], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        assert run(cli, ["--site", str(tmp_path), "--lang", "en", "lab", "reader", *arguments]) == 2
+        said = capfd.readouterr().err
+        assert said.startswith("portseal: ")
+        assert "in clear" not in said.replace("never in clear", "")
