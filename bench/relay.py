@@ -68,7 +68,7 @@ def flood(client: mqtt.Client, count: int) -> None:
     print(time.monotonic_ns(), flush=True)
     last = None
     for number in range(count):
-        message = NativeSwipe("gate-1", f"{number % 50:08X}", int(time.time()), secrets.token_urlsafe(16))
+        message = NativeSwipe("gate-1", f"{number % 50 + 1:08X}", int(time.time()), secrets.token_urlsafe(16))
         last = client.publish(SWIPE, message.encode(), qos=1)
         if number % 500 == 499:
             last.wait_for_publish(60)

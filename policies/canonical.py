@@ -37,6 +37,16 @@ def encode(value: object) -> bytes:
         raise ValueError("a lone surrogate has no canonical JSON form") from None
 
 
+def encode_object(members: Mapping[str, object], written: Mapping[str, str]) -> str:
+    """Give the canonical text of an object some of whose members are canonical text already, and not looked at again.
+
+    `written` are those; a name is in one of the two only. Raises as :func:`encode`.
+    """
+    texts = {_key(name): encode(value).decode("utf-8") for name, value in members.items()} | dict(written)
+    ordered = sorted(texts, key=lambda name: name.encode("utf-16-be"))
+    return "{" + ",".join(f"{quote(name)}:{texts[name]}" for name in ordered) + "}"
+
+
 def decode(data: bytes, where: str = "") -> Any:
     """Read canonical JSON back; raises InputError when `data` is not JSON or not in its one canonical form."""
     try:

@@ -20,7 +20,7 @@ from controller.ledger.entry import Draft, Entry
 from controller.ledger.query import entry as read_entry
 from controller.store.grants import GrantState, KeptGrant, extensions, grant_of
 from policies import canonical
-from policies.cards.decide import Case, case_of, decide, read_case, rules_of
+from policies.cards.decide import Case, case_of, decide, read_case, rules_of, write_case
 from policies.cards.prolong import prolonging
 from policies.cards.rights import Asked, Authority, Kind, Outcome, Presented, TerminalState
 from policies.cards.swipe import Swipe
@@ -246,8 +246,7 @@ class Desk:
 
     def _record(self, kind: str, case: Case, outcome: Outcome, jti: str, more: dict[str, object]) -> Entry:
         data: dict[str, object] = {
-            "terminal": case.terminal.name, "card": case.presented.card, "code": outcome.code, "case": to_plain(case),
-            **more,
+            "terminal": case.terminal.name, "card": case.presented.card, "code": outcome.code, **more,
         }  # fmt: skip
         if outcome.because:
             data["because"] = outcome.because
@@ -257,11 +256,14 @@ class Desk:
             ends = case.now + timedelta(seconds=outcome.seconds)
             data |= {"jti": jti, "expires": stamp(ends), "scope": to_plain(outcome.scope)}
         subject = case.presented.reader or "-"
-        return self._write(f"{kind}.{_DONE[outcome.kind]}", subject, data)
+        written = {"case": write_case(case).decode("utf-8")}
+        return self._write(f"{kind}.{_DONE[outcome.kind]}", subject, data, written)
 
-    def _write(self, kind: str, subject: str, data: dict[str, object]) -> Entry:
+    def _write(
+        self, kind: str, subject: str, data: dict[str, object], written: dict[str, str] | None = None
+    ) -> Entry:  # fmt: skip
         actor = f"reader:{subject}" if kind.startswith("swipe.") else "controller"
-        (entry,) = self._context.ledger.append_many([Draft.make(kind, subject, data, actor)])
+        (entry,) = self._context.ledger.append_many([Draft.make(kind, subject, data, actor, written)])
         return entry
 
     def _state(self, terminal: str, now: datetime) -> TerminalState:

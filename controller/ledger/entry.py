@@ -49,12 +49,18 @@ class Draft:
     data: str
 
     @classmethod
-    def make(cls, kind: str, subject: str, data: Mapping[str, object], actor: str) -> Draft:
-        """Check and encode; raises SafetyRefusal for secrets or personal data, ValueError or TypeError for misuse."""
+    def make(
+        cls, kind: str, subject: str, data: Mapping[str, object], actor: str, written: Mapping[str, str] | None = None
+    ) -> Draft:  # fmt: skip
+        """Check and encode; raises SafetyRefusal for secrets or personal data, ValueError or TypeError for misuse.
+
+        `written` are further members of the data, as canonical text of values that hold neither: by their type, a
+        decision's case knows pseudonyms only.
+        """
         if not _KIND.fullmatch(kind):
             raise ValueError(f"'{kind}' is not a kind of entry")
         check(data)
-        text = canonical.encode(data).decode("utf-8")
+        text = canonical.encode_object(data, written) if written else canonical.encode(data).decode("utf-8")
         if len(text) > MAX_DATA:
             raise ValueError(f"the data of a {kind} entry is too large; keep it beside the ledger and record its hash")
         for name in (subject, actor):

@@ -150,7 +150,7 @@ def decide(case: Case) -> Outcome:
 
 def write_case(case: Case) -> bytes:
     """Give the case as canonical JSON (RFC 8785)."""
-    return canonical.encode(to_plain(case))
+    return canonical.dump_plain(to_plain(case)).encode("utf-8")
 
 
 def read_case(data: bytes) -> Case:

@@ -101,3 +101,10 @@ def test_noise_raises_the_one_error_or_is_canonical(data: bytes) -> None:
     except InputError:
         return
     assert canonical.encode(value) == data
+
+
+def test_an_object_of_parts_is_the_object() -> None:
+    whole: dict[str, object] = {"b": [1, "x"], "a": {"é": None}, "卡": True, "c": {"z": 1, "y": "\n"}}
+    parts = {name: canonical.encode(whole[name]).decode() for name in ("c", "a")}
+    rest = {name: value for name, value in whole.items() if name not in parts}
+    assert canonical.encode_object(rest, parts).encode() == canonical.encode(whole)
