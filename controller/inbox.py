@@ -118,8 +118,12 @@ class Inbox:
         try:
             swipes = self._desks.readers.swipes(message.topic, message.payload, retained=message.retained)
         except UnreadableSwipe as error:
-            return self._unreadable("swipe.unreadable", message.topic, error, now)
+            return self.unreadable(error.reader or message.topic, error, now)
         return [said for each in swipes for said in self._desks.desk.swipe(each, message.at, now)]
+
+    def unreadable(self, subject: str, error: UnreadableSwipe, now: datetime) -> list[Say]:
+        """Write down that what a reader has sent could not be read; `subject` is the reader, or where it came from."""
+        return self._unreadable("swipe.unreadable", subject, error, now)
 
     def _unreadable(self, kind: str, subject: str, error: InputError, now: datetime) -> list[Say]:
         """Write down that something could not be read, once in a while: noise may come without end."""

@@ -55,6 +55,7 @@ class Serving:
     context: Context
     server: Server
     desks: Desks
+    inbox: Inbox
     book: Book
     manual: Manual
     broker: ManagedBroker | None
@@ -91,8 +92,8 @@ class Serving:
         def work(now: datetime) -> tuple[int, list[Say]]:
             try:
                 swipes = readers.webhook(posted.reader, posted.content_type, posted.body)
-            except UnreadableSwipe:
-                return 400, []
+            except UnreadableSwipe as error:
+                return 400, self.inbox.unreadable(error.reader or posted.reader, error, now)
             return 200, [said for each in swipes for said in self.desks.desk.swipe(each, now, now)]
 
         return self.server.call(work)
@@ -174,7 +175,7 @@ def _assembled(context: Context, broker: ManagedBroker | None, following: Follow
     link = Link(place, str(identity), inbox.interests(), context.clock)
     manual = Manual(context, presence, signing, leases)
     server = Server(context, link, inbox, _chores(context, inbox, desks, book, broker, following))
-    return Serving(context, server, desks, book, manual, broker)
+    return Serving(context, server, desks, inbox, book, manual, broker)
 
 
 def _chores(

@@ -11,17 +11,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from controller.context import open_context
+from agent.enrol.keys import make_key
 from controller.control import ask
 from controller.ledger.query import Filter, entries
+from controller.secrets.files import write_private
 from controller.store.grants import recent_grants
 from controller.store.open import open_store
 from lab.folder import declare_terminal
-from lab.reader.gate import Gate
 from lab.stage import Stage
 from lab.terminal import api
 from lab.terminal.guest import build
@@ -33,6 +33,8 @@ from policies.texts import t
 #: How long something may take to come or go, and the longest opening for a case that the demonstration declares.
 PATIENCE_S, LEASE_S = 60.0, 60
 _STICK = "/sys/bus/usb/devices/2-1"
+#: The reader beside the terminal, and where it reaches the broker.
+READER, BROKER = "gate", "127.0.0.1:18883"
 #: Cards of the demonstration: with a right, without one to this terminal, and one that is in no list.
 WANG, LI, STRANGER = "04A1B2C3", "04A1B2C4", "0BADC0DE"
 _CARDS = f"""卡号,姓名,工号,状态,终端,用途
@@ -105,7 +107,6 @@ class _Walk:
     folder: Path
     controller: _Controller
     sealed: Sealed
-    gate: Gate | None = field(default=None)
 
     def run(self) -> bool:
         """Walk all of it; False when a command failed."""
@@ -120,6 +121,9 @@ class _Walk:
         return self._told() and good
 
     def _enrolled(self) -> bool:
+        from cryptography import x509
+        from cryptography.hazmat.primitives.serialization import Encoding
+
         self._comes(lambda: bool(self.controller.there().get("broker")))
         bundle = self.folder / "terminal-1.bundle"
         bundle.unlink(missing_ok=True)
@@ -130,9 +134,14 @@ class _Walk:
         self.sealed.start_agent()
         there = self._comes(lambda: bool(self.controller.there().get("online", {}).get(NAME)))
         self.stage.prove(t("the terminal is enrolled, and the controller hears it"), there)
-        with open_context(self.folder) as context:
-            self.gate = Gate.enrol(context, "gate")
-        return good
+        made = make_key(READER)  # in a real reader, by the reader
+        request = x509.load_der_x509_csr(made.csr).public_bytes(Encoding.PEM)
+        for name, content in (("key", made.pem), ("csr", request)):
+            write_private(self._reader(name), content)
+        return (
+            self._portseal("reader", "enroll", READER, str(self._reader("csr")), "--out", str(self._reader("pem")))
+            and good
+        )
 
     def _keyboard(self) -> None:
         self.sealed.guest.plug("usb-kbd", "keyboard", "2", serial="K-1")
@@ -203,10 +212,13 @@ class _Walk:
         self.stage.title(t("From the swipe to the relock, out of the ledger"))
         return self._portseal("explain", self.controller.lease()) and self._portseal("audit", "verify")
 
-    def _swipe(self, card: str) -> None:
-        assert self.gate is not None
-        self.stage.command(f"portseal lab reader native --card {card}")
-        self.gate.swipe(card)
+    def _swipe(self, card: str) -> bool:
+        way = ("--ca", self.folder / "keys/ca.pem", "--certificate", self._reader("pem"), "--key", self._reader("key"))
+        words = ("lab", "reader", "native", "--name", READER, "--uid", card, "--to", BROKER, *map(str, way))
+        return self._portseal(*words)
+
+    def _reader(self, suffix: str) -> Path:
+        return self.folder / f"{READER}.{suffix}"
 
     def _portseal(self, *arguments: str) -> bool:
         self.stage.command(" ".join(["portseal", *arguments]).replace(str(self.folder), "SITE"))

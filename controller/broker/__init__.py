@@ -1,1 +1,1 @@
-"""The managed MQTT broker, its configuration, identities and ACL: will live here."""
+"""The MQTT broker: run by the controller, its certificates and rights, and what terminals tell over it."""

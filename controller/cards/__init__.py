@@ -1,1 +1,1 @@
-"""Cards, holders and readers, and the access-control system's own list: will live here."""
+"""Cards, swipes and leases: the list of cards, readers, the desk that decides, and what is signed for terminals."""
