@@ -125,3 +125,10 @@ def port_is_open(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def another(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Machine:
+    """Give a machine besides the first one."""
+    made = Machine(tmp_path / "another", capsys)
+    made.declare()
+    return made

@@ -3,48 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from subprocess import Popen
-
-import pytest
 
 from policies.grants import Revoke, sign_revoke
 from policies.keys import SigningKey
 from policies.messages.event import verify_chain
 from policies.messages.status import State
-from tests.replay.agent_controller import TERMINAL, TOPIC, Controller, enrol
+from tests.replay.agent_controller import TERMINAL, TOPIC, Controller
 from tests.replay.agent_process import KEY, Place, running
 from tests.replay.broker_bench import Bench
 
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    made = Bench(tmp_path, TERMINAL)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def place(tmp_path: Path, bench: Bench) -> Place:
-    """Give a terminal that is enrolled with the broker."""
-    made = Place(tmp_path / "terminal")
-    enrol(made, bench)
-    return made
-
-
-@pytest.fixture
-def agent(place: Place) -> Iterator[Popen[str]]:
-    with running(place) as process:
-        yield process
-
-
-@pytest.fixture
-def controller(bench: Bench, agent: Popen[str]) -> Controller:
-    made = Controller(bench)
-    made.wait_for("agent.enforcing")
-    made.listen(lambda: bool(made.statuses))
-    return made
+pytest_plugins = ["tests.replay.agent_on_broker"]
 
 
 def test_a_grant_over_the_broker_opens_and_a_revocation_shuts(place: Place, controller: Controller) -> None:

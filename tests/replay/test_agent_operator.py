@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
@@ -16,39 +16,13 @@ from agent.cli.main import run
 from agent.control import ask
 from policies.cards.rights import Kind
 from policies.grants import Purpose
-from tests.replay.agent_controller import TERMINAL, TOPIC, Controller, enrol
+from tests.replay.agent_controller import TOPIC, Controller
 from tests.replay.agent_process import Place, running
 from tests.replay.broker_bench import Bench
 
+pytest_plugins = ["tests.replay.agent_on_broker"]
+
 WHO = "张**"
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    made = Bench(tmp_path, TERMINAL)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def place(tmp_path: Path, bench: Bench) -> Place:
-    made = Place(tmp_path / "terminal")
-    enrol(made, bench)
-    return made
-
-
-@pytest.fixture
-def agent(place: Place) -> Iterator[Popen[str]]:
-    with running(place) as process:
-        yield process
-
-
-@pytest.fixture
-def controller(bench: Bench, agent: Popen[str]) -> Controller:
-    made = Controller(bench)
-    made.wait_for("agent.enforcing")
-    made.listen(lambda: bool(made.statuses))
-    return made
 
 
 def until(place: Place, holds: Callable[[dict[str, Any]], bool], seconds: float = 15.0) -> dict[str, Any]:

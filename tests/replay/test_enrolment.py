@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,29 +28,12 @@ from policies.messages.bundle import At, read_bundle, write_bundle
 from policies.messages.enrolment import make_request
 from policies.messages.identities import Identity, Role
 from policies.texts import t
-from tests.replay.enrolment_bench import Machine, Site, site_on_loopback
+from tests.replay.enrolment_bench import Machine, Site, another, site_on_loopback
+
+pytest_plugins = ["tests.replay.enrolment_fixtures"]
 
 TERMINAL = Identity(Role.TERMINAL, "guard-1")
 STATUS, GRANT = "portseal/1/hq/terminal/guard-1/status", "portseal/1/hq/terminal/guard-1/grant"
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    with site_on_loopback(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def machine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Machine:
-    made = Machine(tmp_path / "machine", capsys)
-    made.declare()
-    return made
-
-
-def another(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Machine:
-    made = Machine(tmp_path / "another", capsys)
-    made.declare()
-    return made
 
 
 def test_a_terminal_enrols_over_https_and_speaks_on_the_broker(site: Site, machine: Machine) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,29 +26,12 @@ from policies.messages.bundle import At
 from policies.messages.enrolment import make_renewal
 from policies.messages.identities import Identity, Role
 from tests.replay import agent_process
-from tests.replay.enrolment_bench import Machine, Site, site_on_loopback
+from tests.replay.enrolment_bench import Machine, Site, another
+
+pytest_plugins = ["tests.replay.enrolment_fixtures"]
 
 TERMINAL = Identity(Role.TERMINAL, "guard-1")
 STATUS, GRANT = "portseal/1/hq/terminal/guard-1/status", "portseal/1/hq/terminal/guard-1/grant"
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    with site_on_loopback(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def machine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Machine:
-    made = Machine(tmp_path / "machine", capsys)
-    made.declare()
-    return made
-
-
-def another(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Machine:
-    made = Machine(tmp_path / "another", capsys)
-    made.declare()
-    return made
 
 
 def test_a_revoked_terminals_connection_ends_and_it_comes_back_only_by_a_new_enrolment(

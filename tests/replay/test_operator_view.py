@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from subprocess import Popen
 
 import pytest
 
 from policies.cards.rights import Kind
 from policies.grants import Purpose
-from tests.replay.agent_controller import TERMINAL, Controller, enrol
+from tests.replay.agent_controller import Controller
 from tests.replay.agent_process import Place, running
 from tests.replay.broker_bench import Bench
 from tests.replay.pty_screen import viewing
+
+pytest_plugins = ["tests.replay.agent_on_broker"]
 
 WHO = "张**"
 WORDS = {
@@ -24,34 +24,6 @@ WORDS = {
     "en": {"shut": "SHUT · PLEASE SWIPE", "purpose": "CHOOSE THE PURPOSE", "open": "OPEN", "again": "LOCKED AGAIN",
            "who": "Opened by 张**", "refused": "NOT OPENED", "why": "The card has been revoked."},
 }  # fmt: skip
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    made = Bench(tmp_path, TERMINAL)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def place(tmp_path: Path, bench: Bench) -> Place:
-    made = Place(tmp_path / "terminal")
-    enrol(made, bench)
-    return made
-
-
-@pytest.fixture
-def agent(place: Place) -> Iterator[Popen[str]]:
-    with running(place) as process:
-        yield process
-
-
-@pytest.fixture
-def controller(bench: Bench, agent: Popen[str]) -> Controller:
-    made = Controller(bench)
-    made.wait_for("agent.enforcing")
-    made.listen(lambda: bool(made.statuses))
-    return made
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
