@@ -26,6 +26,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from agent.usb import release_calls as calls
+from agent.usb.mounts import Mount, dead, read_mounts, unescape
 from policies.errors import InputError
 from policies.texts import t
 
@@ -37,7 +38,6 @@ LONGEST = 30.0
 _LAZY_SECONDS = 2.0
 _TICK = 0.05
 _NAME = re.compile(r"[0-9]{1,4}-[0-9]{1,3}(?:\.[0-9]{1,3}){0,6}")
-_OCTAL = re.compile(rb"\\([0-3][0-7]{2})")
 
 
 class Outcome(StrEnum):
@@ -68,17 +68,6 @@ class Host:
 
 
 @dataclass(frozen=True, slots=True)
-class Mount:
-    """A line of mountinfo: ids of the mount and of the one it stands on, `major:minor`, where, from what."""
-
-    ident: int
-    parent: int
-    device: str
-    point: bytes
-    source: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class Use:
     """What the machine has of a device: its block devices, those built on them (topmost last), mounts, swaps.
 
@@ -94,29 +83,6 @@ class Use:
 def is_device_name(name: str) -> bool:
     """Tell whether `name` is a kernel name of a USB device below a root hub (2-1.4): never a path, never a root hub."""
     return _NAME.fullmatch(name) is not None
-
-
-def read_mounts(data: bytes) -> tuple[Mount, ...]:
-    """Read a mountinfo file; names come back as they are, whatever bytes they hold. Raises InputError."""
-    found = []
-    for line in data.split(b"\n"):
-        if not line:
-            continue
-        fields = line.split(b" ")
-        try:
-            dash = fields.index(b"-", 6)
-            ident, parent, device, source = int(fields[0]), int(fields[1]), fields[2].decode("ascii"), fields[dash + 2]
-        except (ValueError, IndexError):
-            raise InputError(
-                t("a line of the mount table is not understood: {line}", line=repr(line[:80])), where="mountinfo"
-            ) from None
-        found.append(Mount(ident, parent, device, unescape(fields[4]), unescape(source)))
-    return tuple(found)
-
-
-def unescape(name: bytes) -> bytes:
-    r"""Undo the kernel's octal escapes (\040 blank, \011 tab, \012 line end, \134 backslash, \043 #)."""
-    return _OCTAL.sub(lambda found: bytes([int(found.group(1), 8)]), name)
 
 
 def in_use(name: str, host: Host = Host()) -> Use:
@@ -159,7 +125,7 @@ def release(name: str, seconds: float, host: Host = Host()) -> Released:
         use = in_use(name, host)
         points = tuple(os.fsdecode(each.point) for each in use.mounts)
         if not use.blocks:
-            return Released(Outcome.CLEAN)
+            return _too_late(host)
         if in_a_namespace_of_its_own(host):
             return Released(Outcome.FAILED, points, "this process has a mount namespace of its own")
         if _in_child(lambda: _tidy(name, use, ends, host), ends):
@@ -171,6 +137,17 @@ def release(name: str, seconds: float, host: Host = Host()) -> Released:
     if after.mounts or after.swaps:
         return Released(Outcome.FAILED, points, "still mounted")
     return Released(Outcome.LAZILY, points, "it was busy at the deadline")
+
+
+def _too_late(host: Host) -> Released:
+    """Take away what a disk left mounted that went before it was given back: whoever asked did not wait any longer."""
+    present = {each.name for each in _entries(host.sysfs / "class/block")}
+    left = dead(read_mounts((host.proc / host.pid / "mountinfo").read_bytes()), present)
+    if not left or in_a_namespace_of_its_own(host):
+        return Released(Outcome.CLEAN)
+    points = tuple(os.fsdecode(each.point) for each in left)
+    _in_child(lambda: _detach(Use(mounts=left), host), time.monotonic() + _LAZY_SECONDS)
+    return Released(Outcome.LAZILY, points, "its disk was gone already")
 
 
 def in_a_namespace_of_its_own(host: Host) -> bool:

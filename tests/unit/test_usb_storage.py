@@ -140,6 +140,31 @@ def test_a_helper_in_a_namespace_of_its_own_says_so_and_does_nothing(
     assert "namespace" in done.detail
 
 
+def test_what_a_disk_left_mounted_that_is_gone_is_taken_away(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The helper came too late: the device was refused while its storage was mounted."""
+    noted = host.proc / "asked"
+
+    def unmount(point: bytes, *, lazily: bool = False) -> int:
+        # It runs in a child.
+        with noted.open("ab") as file:
+            file.write(b"%d %s\n" % (lazily, point))
+        return 0
+
+    monkeypatch.setattr(release_calls, "unmount", unmount)
+    (host.sysfs / "bus/usb/devices/1-3").mkdir()
+    assert storage.release("1-3", 1.0, host) == Released(Outcome.CLEAN)
+    for each in ("1", "self"):
+        left = b"50 22 8:32 / /media/stick rw - ext4 /dev/sdc rw\n51 50 8:33 / /media/stick/in rw - ext4 /dev/sdc1 rw\n"
+        (host.proc / each / "mountinfo").write_bytes(TABLE + left)
+    done = storage.release("1-3", 1.0, host)
+    assert (done.outcome, done.mounts) == (Outcome.LAZILY, ("/media/stick/in", "/media/stick"))
+    assert noted.read_bytes().splitlines() == [b"1 /media/stick/in", b"1 /media/stick"]
+    # Nothing is taken for dead when the kernel's list cannot be read.
+    noted.unlink()
+    assert storage.release("1-3", 1.0, Host(host.proc / "no", host.proc, host.dev)).outcome is Outcome.CLEAN
+    assert not noted.exists()
+
+
 def test_a_device_without_storage_is_clean(host: Host) -> None:
     assert storage.release("1-9", 1, host) == Released(Outcome.CLEAN)
 
