@@ -19,6 +19,7 @@ import pytest
 
 from agent.usb import keeper, release_calls, storage
 from agent.usb.keeper import Keeper, Places
+from agent.usb.mounts import read_mounts
 from agent.usb.storage import Host, Outcome, Released
 
 BOOT = "6f1a"
@@ -259,7 +260,7 @@ class Disk:
         self.host = Host(sysfs=folder / "sys", pid="self")
 
     def mounted(self) -> bool:
-        return any(each.source == os.fsencode(self.node) for each in storage.read_mounts(
+        return any(each.source == os.fsencode(self.node) for each in read_mounts(
             Path("/proc/self/mountinfo").read_bytes()))  # fmt: skip
 
     def remove(self) -> None:
