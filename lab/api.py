@@ -214,7 +214,7 @@ class Host:
         answer = ask(up.HOSTS_SOCKET, "received", host=self.spec.name, source=host, mac=mac, ip=ip)
         return int(answer["count"])
 
-    def await_stream(self, host: str, more: int = 3, timeout: float = 10.0) -> bool:
+    def await_stream(self, host: str, more: int = 3, timeout: float = 30.0) -> bool:
         """Wait until `more` further datagrams of `host`'s stream arrived here; False after `timeout` seconds."""
         answer = ask(up.HOSTS_SOCKET, "received", host=self.spec.name, source=host, more=more, timeout=timeout)
         return bool(answer["enough"])
