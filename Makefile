@@ -35,6 +35,10 @@ terminals: setup policies/texts/zh/LC_MESSAGES/portseal.mo  ## run the tests on 
 	@scripts/system.sh test
 	@$(PY) -m pytest tests/lab -q -p no:randomly -m usb -n 2 --dist worksteal
 
+installed: setup policies/texts/zh/LC_MESSAGES/portseal.mo  ## boot an installed terminal and try its seal (slow)
+	@scripts/system.sh test
+	@$(PY) -m pytest tests/lab -q -p no:randomly -m installed
+
 lint: .venv/.ready policies/texts/zh/LC_MESSAGES/portseal.mo  ## format check, lint, types, texts, generated docs
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
