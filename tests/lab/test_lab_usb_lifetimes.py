@@ -97,9 +97,12 @@ class TestTheAgentDies:
         else:
             sealed.stop("agent", "CONT")
         guest.until(lambda: bool(told(sealed, "keeper.relocked")))
-        (record,) = told(sealed, "keeper.relocked")
-        assert (record["name"], record["why"], record["authorized"]) == ("2-1", "ended", False)
-        assert ends <= record["at_ms"] / 1000 <= ends + GRACE + 10
+        # More than one when the agent was stopped amid a pass, and let the stick in once more as it went on.
+        records = told(sealed, "keeper.relocked")
+        for record in records:
+            assert (record["name"], record["why"], record["authorized"]) == ("2-1", "ended", False)
+        assert ends <= records[0]["at_ms"] / 1000 <= ends + GRACE + 10
+        assert read(guest, f"{STICK}/authorized") == "0"
         assert [each["why"] for each in told(sealed, "lease.ended")] == ["expired"]
 
     def test_without_both_it_stays_open_until_one_of_them_is_back(self, sealed: Sealed) -> None:
