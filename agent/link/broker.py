@@ -191,7 +191,6 @@ class Link:
             _log.warning("the broker confirms nothing; connecting anew")
             self._anew()
             return
-        self._say_status(now)
         if acked > self._acked:
             self._acked, self._again = acked, AGAIN_SECONDS
         if self._sent > acked and now - self._sent_at > self._again:
@@ -201,6 +200,8 @@ class Link:
         for seq, raw in unacked(self._sent, room) if room > 0 and head > self._sent else ():
             self._publish(Kind.EVENT, raw)
             self._sent, self._sent_at = seq, now
+        # Behind the events: that a lease has opened is waited for, and the next status is for the next grant.
+        self._say_status(now)
 
     def request(self, payload: bytes) -> Callable[[], Sent]:
         """Send a request of the operator's, now or never; gives what tells how far it came.

@@ -130,7 +130,7 @@ class Desk:
             if waiting.swipe.card != shown.card:
                 return self._decide(waiting.swipe, terminal, now, Asked(waiting.purpose, shown), waiting.entry)
         chosen = [each for each in terminals if each in self.memory.chosen and self.memory.chosen[each][1] >= now]
-        mine = [each.terminal for each in self._leases.open(now) if shown.card in each.cards]
+        mine = [each.terminal for each in self._leases.open(now) if shown.card in each.cards] if shown.card else []
         for terminal in (*(each for each in terminals if each in mine), *chosen[:1]):
             return self._fresh(shown, terminal, now)
         return self._first(shown, terminals, now)

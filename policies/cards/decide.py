@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from policies import canonical
 from policies.cards.profile import hours, near, parse_zone
@@ -41,6 +42,8 @@ from policies.site import Site
 from policies.texts import t
 from policies.usb import HID, STORAGE, Scope
 
+#: Members of a case that many cases share: each value is written once, for swipes come by the thousand.
+_SHARED = frozenset({"reader", "card", "policy", "second_reader", "second_card", "profiles", "holidays"})
 #: The version of these rules; it rises when the same case could come to another end.
 RULES = 1
 
@@ -83,6 +86,9 @@ class Case:
     holidays: tuple[Holiday, ...] = ()
 
 
+_MEMBERS = tuple(item.name for item in fields(Case))
+
+
 @dataclass(frozen=True, slots=True)
 class _Entitled:
     """What a card's rights give now: `code` says why nothing, else `until` (None: no end of its own)."""
@@ -108,14 +114,15 @@ def case_of(
     card = authority.card(presented.card) if presented.card else None
     other = authority.card(second.card) if second is not None and second.card else None
     wanted = {right.profile for each in (card, other) if each is not None for right in each.rights}
-    leases = (lease for lease in terminal.leases if lease.terminal == terminal.name or presented.card in lease.cards)
+    leases = [lease for lease in terminal.leases if lease.terminal == terminal.name or presented.card in lease.cards]
+    mine = tuple(sorted(leases, key=lambda lease: lease.jti))
     return Case(
         rules=RULES,
         now=now,
         presented=presented,
         reader=_facts(rules, presented.reader),
         card=card,
-        terminal=replace(terminal, leases=tuple(sorted(leases, key=lambda lease: lease.jti))),
+        terminal=replace(terminal, leases=mine) if mine != terminal.leases else terminal,
         policy=rules.policy,
         zone=rules.zone,
         version=authority.version,
@@ -150,7 +157,17 @@ def decide(case: Case) -> Outcome:
 
 def write_case(case: Case) -> bytes:
     """Give the case as canonical JSON (RFC 8785)."""
-    return canonical.dump_plain(to_plain(case)).encode("utf-8")
+    written = {
+        name: _once(value) if name in _SHARED else canonical.dump_plain(to_plain(value))
+        for name in _MEMBERS
+        if (value := getattr(case, name)) is not None
+    }
+    return canonical.encode_object({}, written).encode("utf-8")
+
+
+@lru_cache(maxsize=4096)
+def _once(value: object) -> str:
+    return canonical.dump_plain(to_plain(value))
 
 
 def read_case(data: bytes) -> Case:
