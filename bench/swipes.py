@@ -43,9 +43,7 @@ def measure() -> Iterator[Line]:
                 ours += _ours(site)
             site.stop()
         yield from _lines(bare, ours)
-        yield Line(
-            f"one fsync here: {_fsync(site.folder) * 1e3:.2f} ms (in ours: three; the swipe's, the lease's and the event's)"
-        )
+        yield Line(f"one fsync here: {_fsync(site.folder) * 1e3:.2f} ms (in ours: three, of swipe, lease and event)")
         site.start()
         yield _sustained(site, Path(temporary))
         yield Line(f"the controller's memory after it: {_memory(site):.0f} MB")
