@@ -20,7 +20,8 @@ from controller.ledger.entry import Draft, Entry
 from controller.ledger.query import entry as read_entry
 from controller.store.grants import GrantState, KeptGrant, extensions, grant_of
 from policies import canonical
-from policies.cards.decide import Case, case_of, decide, read_case, rules_of, write_case
+from policies.cards.case import Case, case_of, read_case, rules_of, write_case
+from policies.cards.decide import decide
 from policies.cards.prolong import prolonging
 from policies.cards.rights import Asked, Authority, Kind, Outcome, Presented, TerminalState
 from policies.cards.swipe import Swipe
