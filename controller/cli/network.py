@@ -31,11 +31,17 @@ if TYPE_CHECKING:  # these load the store and the drivers, which --help does not
     help=h("SNMP v2c community: env:NAME, file:PATH, or the text itself (warns: others can see it)."),
 )
 @click.option("--via", type=click.Choice(["ssh", "snmp"]), default="ssh", help=h("How to ask the site's switches."))
+@click.option(
+    "--propose",
+    metavar="FILE",
+    help=h("Also write a list (CSV) of what the inventory lacks: where it could be bound, how sure that is, and why."),
+)
 @click.pass_context
 def discover(
-    context: click.Context, switches: tuple[str, ...], snmp: str | None, community: str | None, via: str
+    context: click.Context, /, switches: tuple[str, ...], snmp: str | None, community: str | None, **given: str | None
 ) -> int:
     """See the help text."""
+    from controller.cli.proposing import give_proposals
     from controller.cli.show import show_observed, show_one, show_preview
 
     chosen = settings(context)
@@ -46,11 +52,13 @@ def discover(
     from controller.network.reading import read_switches
 
     with site_context(chosen, recovering=False) as site:
-        read = read_switches if via == "ssh" else _over_snmp
+        read = read_switches if given["via"] == "ssh" else _over_snmp
         answers = read(site, chosen_switches(site, switches), worked(chosen, t("read")))
         show_observed(chosen, list(answers.results.values()), answers.errors)
         if not chosen.json:
             show_preview(chosen, site, answers.results)
+        if given["propose"] is not None:
+            give_proposals(chosen, site, answers.results, given["propose"])
         return EQUIPMENT if answers.errors else 0
 
 
