@@ -17,6 +17,7 @@ from controller.store.open import open_store
 from controller.store.traps import RefusedSender, Told, refused_senders, told_rows
 from drivers.snmp import ber, messages
 from lab.switch.persona.running import RunningPersona, running_persona
+from policies.names import parse_mac
 from tests.replay.serve_bench import Site
 
 CAMERA, LAPTOP = "00:11:22:33:44:55", "66:77:88:99:aa:bb"
@@ -132,9 +133,10 @@ def trap_site(*, with_switch: bool = True, snmp: str = "", login: bool = True) -
         )
         site = Site(more)
         stack.callback(site.close)
-        for name, text in (
-            ("community", COMMUNITY), ("auth", AUTH), ("priv", PRIV), ("login", "login-word"), ("enable", "enable-word"),
-        ):  # fmt: skip
+        words = {
+            "community": COMMUNITY, "auth": AUTH, "priv": PRIV, "login": "login-word", "enable": "enable-word",
+        }  # fmt: skip
+        for name, text in words.items():
             private(site.folder, name, text)
         _inventory(site)
         site.start()
@@ -146,10 +148,9 @@ def _inventory(site: Site) -> None:
 
     with open_context(site.folder) as context:
         for number, mac in MACS.items():
-            canonical = ":".join(mac.replace(".", "")[at : at + 2] for at in range(0, 12, 2))
             context.store.execute(
-                "INSERT INTO device (name, role, mac, ip, place, serial, vendor, model) VALUES (?, 'camera', ?, ?, '', '', '', '')",
-                (f"cam{number}", canonical, f"10.0.30.{number}"),
+                "INSERT INTO device VALUES (?, 'camera', ?, ?, '', '', '', '')",
+                (f"cam{number}", parse_mac(mac), f"10.0.30.{number}"),
             )
             context.store.execute(
                 "INSERT INTO binding (device, switch, port, vlan) VALUES (?, 'sw2', ?, 30)",
