@@ -31,8 +31,10 @@ _log = logging.getLogger("portseal.traps")
 
 #: A row ends when nothing came for QUIET, or when it is LONGEST old; a reading is asked for again after AGAIN.
 QUIET, LONGEST, AGAIN = timedelta(minutes=5), timedelta(hours=1), timedelta(minutes=1)
-#: A refused sender, and losses, are told to the ledger again after this; and so many senders in an hour at most.
+#: A refused sender, and losses, are told to the ledger again after this; and so many strangers in an hour at most.
 TOLD_AGAIN, MOST_TOLD = timedelta(minutes=10), 20
+#: Claims that are written down in one commit: others of the loop, such as swipes, have their turn in between.
+AT_ONCE = 500
 #: Open rows of a switch besides four for each of its ports: what is beyond counts in one row for each kind.
 _ROWS_BESIDES = 256
 #: Kinds that the ledger is told of. Links, aging and logins are counted only: they come and go all day.
@@ -71,7 +73,7 @@ class Desk:
         Raises StorageFailed when nothing of it could be written; all of it is kept for the next call then.
         """
         self._readings.tick()
-        done, read = self._gather.next(), self._readings.take()
+        done, read = self._gather.next(AT_ONCE), self._readings.take()
         try:
             with self._context.store.transaction():
                 said, wanted = self._round(done, now)
@@ -181,13 +183,14 @@ class Desk:
         return said
 
     def _refused(self, refused: store.RefusedSender, now: datetime) -> list[Say]:
-        """Tell the ledger of a sender that was not believed, once in a while, and of not too many."""
+        """Tell the ledger of a sender that was not believed, once in a while; of strangers not too many."""
         if refused.recorded_at is not None and now - refused.recorded_at < TOLD_AGAIN:
             return []
         self._told_senders = [at for at in self._told_senders if now - at < timedelta(hours=1)]
-        if len(self._told_senders) >= MOST_TOLD:
-            return []
-        self._told_senders.append(now)
+        if not refused.switch:
+            if len(self._told_senders) >= MOST_TOLD:
+                return []
+            self._told_senders.append(now)
         _log.warning("notifications of %s are refused: %s", refused.sender, refused.reason)
         store.refused_recorded(self._context.store, refused, now)
         data = {"count": refused.count, "reason": refused.reason, "sender": refused.sender}

@@ -137,7 +137,7 @@ class Gather:
             self.totals.refused += 1
             turned = self._round.refused
             key: Turned = (sender, reason, switch)
-            if key not in turned and len(turned) >= MOST_SENDERS:
+            if key not in turned and len(turned) >= MOST_SENDERS and not switch:
                 key = ("*", reason, "")
             turned[key] = turned.get(key, 0) + 1
             return turned[key] == 1
@@ -154,10 +154,19 @@ class Gather:
             self.totals.lost += count
             self._round.lost += count
 
-    def next(self) -> Round:
-        """Give what came, and begin anew."""
+    @property
+    def waiting(self) -> bool:
+        """Whether something waits to be written down."""
+        return not self._round.empty
+
+    def next(self, most: int = MOST_KEYS) -> Round:
+        """Give what came, and begin anew; keys beyond `most` stay, and answers with them."""
         with self._lock:
             done, self._round = self._round, Round()
+            if len(done.heard) > most:
+                for key in list(done.heard)[most:]:
+                    self._round.heard[key] = done.heard.pop(key)
+                self._round.replies, done.replies = done.replies, []
         return done
 
     def put_back(self, done: Round) -> None:

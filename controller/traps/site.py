@@ -20,6 +20,7 @@ from controller.traps.readings import Read, Readings, read_authentic
 from controller.traps.receiver import Agents, Listener
 from drivers.snmp.notifications import Agent, Engine, Peer, Receiver
 from drivers.snmp.usm import UsmUser, usm_user
+from policies.errors import StorageFailed
 from policies.site import Switch, Traps
 
 _log = logging.getLogger("portseal.traps")
@@ -32,7 +33,7 @@ class TrapReceiver:
     """Everything of [traps]; `work` is the loop's chore. Raises ConfigError for secrets that lead nowhere."""
 
     def __init__(self, context: Context, news: Callable[[], None], read: Read = read_authentic) -> None:
-        self._context = context
+        self._context, self._news = context, news
         declared = context.site.traps
         self._agents = _agents(context, declared)
         self.gather = Gather()
@@ -66,11 +67,17 @@ class TrapReceiver:
         self._closed.set()
         self.listener.close()
         self.readings.close()
-        self._desk.work(self._context.clock())
+        try:
+            while self.gather.waiting:
+                self._desk.work(self._context.clock())
+        except StorageFailed as error:
+            _log.error("the last notifications could not be written down: %s", error)
 
     def work(self, now: datetime) -> list[Say]:
         """Write down what came; raises StorageFailed, and keeps it then."""
         said = self._desk.work(now)
+        if self.gather.waiting:
+            self._news()
         if self._noted is None or now - self._noted >= NOTE:
             self._noted = now
             self._note(now)

@@ -47,8 +47,7 @@ def test_communities_and_users_are_references(tmp_path: Path) -> None:
         ('[[traps.users]]\nname = "t"', "traps.users[1]"),
         ("[traps]\nport = 0", "traps.port"),
         (
-            '[[traps.users]]\nname = "t"\nauth_password = "secret:a"\n'
-            '[[traps.users]]\nname = "t"\nauth_password = "secret:b"',
+            '[[traps.users]]\nname = "t"\nauth_password = "secret:a"\n' * 2,
             "traps.users[2].name",
         ),
     ],
