@@ -64,7 +64,7 @@ def _sighting(
         evidence.append(Evidence.LEARNED)
     if not evidence:
         return None
-    macs = dict.fromkeys([*foreign, *([last] if last else [])])
+    macs = [*foreign, last] if last and last not in foreign else foreign
     cause = port.blocked_cause if port.oper is Oper.BLOCKED else ""
     return Sighting(
         port.name, tuple(evidence), tuple(macs), cause, None if earlier is None else earlier.violations, port.violations
