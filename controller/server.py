@@ -61,6 +61,11 @@ class Server:
         self._held: list[Message] = []
         self._fault = ""
 
+    def add(self, chore: Chore) -> None:
+        """Do one more chore; before the loop runs."""
+        self._chores[chore.name] = chore
+        self._due[chore.name] = 0.0
+
     @property
     def connected(self) -> bool:
         """Whether the broker takes and gives messages."""

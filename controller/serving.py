@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -32,6 +32,8 @@ from controller.inbox import Desks, Inbox
 from controller.secrets.signing import grant_key
 from controller.server import CHECKPOINT, LOOK, Chore, Server
 from controller.store.grants import forget_swipes
+from controller.store.traps import sweep_traps
+from controller.traps.site import TrapReceiver
 from controller.web.door import Callbacks, Posted
 from controller.web.site import site_door
 from policies.cards.number import UnreadableSwipe
@@ -59,13 +61,14 @@ class Serving:
     book: Book
     manual: Manual
     broker: ManagedBroker | None
+    more: dict[object, Callable[[Asked], Answer]] = field(default_factory=dict)
 
     def answer(self, asked: Asked) -> Answer:
         """Do what a verb on this machine asks; runs in a thread of the control socket."""
         verbs: dict[object, Callable[[Asked], Answer]] = {
             "terminals": self._terminals, "grant": self._grant, "lease.revoke": self._revoke,
         }  # fmt: skip
-        verb = verbs.get(asked.get("do"))
+        verb = verbs.get(asked.get("do")) or self.more.get(asked.get("do"))
         if verb is None:
             raise UsageError(t("the controller does not know what is asked"))
         return verb(asked)
@@ -153,10 +156,21 @@ def serving(context: Context) -> Iterator[Serving]:
         if broker is not None:
             broker.start()
             stack.callback(broker.stop)
+        if context.site.traps.listen:
+            _receiving(context, made, stack)
         door = site_door(context, made.callbacks())
         door.start()
         stack.callback(door.stop)
         yield made
+
+
+def _receiving(context: Context, made: Serving, stack: contextlib.ExitStack) -> None:
+    """Receive switches' notifications, until the stack is left."""
+    receiver = TrapReceiver(context, lambda: made.server.soon("traps"))
+    stack.callback(receiver.close)
+    made.server.add(Chore("traps", 1.0, receiver.work))
+    made.more["traps"] = lambda _: receiver.status()
+    receiver.start()
 
 
 def _assembled(context: Context, broker: ManagedBroker | None, following: Following) -> Serving:
@@ -197,6 +211,7 @@ def _chores(
 
     def sweep(now: datetime) -> list[Say]:
         forget_swipes(context.store, now)
+        sweep_traps(context.store, now)
         return []
 
     def export(_: datetime) -> list[Say]:

@@ -197,6 +197,7 @@ def site(values: dict[str, Any], place: Place) -> Site:
         list_source=values["authority"][1],
         broker=values["broker"],
         web=values["web"],
+        traps=values["traps"],
     )
 
 
