@@ -12,7 +12,6 @@ from enum import StrEnum
 from typing import Any
 
 from policies.grants import PURPOSES, Purpose
-from policies.messages.request import HOLD_SECONDS
 from policies.texts import Text, render, t
 
 #: Seconds before its end from which an opening is shown as closing soon.
@@ -116,7 +115,10 @@ def compose(told: Told, language: str) -> Scene:
 class _Composer:
     def __init__(self, told: Told, language: str) -> None:
         self._told, self._language = told, language
-        self._notices: list[Told] = list(told.get("notices", ()))
+        notices: list[Told] = list(told.get("notices", ()))
+        # That a purpose is chosen is no news of its own: it is said beside the state.
+        self._notices = [each for each in notices if each["code"] != "chosen"]
+        self._held = [each for each in notices if each["code"] == "chosen"]
         self._request: Told = told.get("request") or {}
 
     def scene(self) -> Scene:
@@ -242,16 +244,23 @@ class _Composer:
         yield from chosen or (t("The purpose may be chosen before the swipe: press its number."),)
 
     def _chosen(self) -> Iterator[Text | str]:
-        """Say what was chosen before the swipe, and whether the controller can know."""
+        """Say what was chosen before the swipe, as long as it counts, and whether the controller can know."""
         request = self._request
-        if not request or request["extend"] or request["seconds"] > HOLD_SECONDS:
+        if not request or request["extend"]:
             return
         if request["state"] == "lost":
             yield from self._lost()
             return
+        if not self._is_held(request):
+            return
         if any(each["kind"] in _SETTLED and each["seconds"] < request["seconds"] for each in self._notices):
             return
         yield t("Purpose chosen: {purpose}", purpose=_purpose(request["purpose"]))
+
+    def _is_held(self, request: Told) -> bool:
+        """Tell whether the choice counts: the controller says for how long; until it has, for the time of an answer."""
+        answers = [each for each in self._held if each["seconds"] <= request["seconds"]]
+        return bool(answers[-1]["left"] > 0) if answers else bool(request["seconds"] <= WAITING_SECONDS)
 
     def _is_lost(self) -> bool:
         return bool(self._request) and self._request["state"] == "lost"

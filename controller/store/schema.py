@@ -164,6 +164,13 @@ _BROKER = (
     ) STRICT, WITHOUT ROWID""",
 )
 
+_OFFLINE = (
+    # A terminal's key that was taken away with its certificates: a lost terminal still has it.
+    """CREATE TABLE terminal_key_revoked (
+        terminal TEXT NOT NULL, key BLOB NOT NULL, revoked_at TEXT NOT NULL, PRIMARY KEY (terminal, key)
+    ) STRICT, WITHOUT ROWID""",
+)
+
 
 @migrations()
 def first(db: Database) -> None:
@@ -183,4 +190,11 @@ def terminal_evidence(db: Database) -> None:
 def cards_and_broker(db: Database) -> None:
     """Add cards, grants, what terminals have told, and who may speak on the broker."""
     for statement in (*_CARDS, *_CARDS_HERE, *_TERMINAL_EVENTS, *_BROKER):
+        db.execute(statement)
+
+
+@migrations()
+def offline_grants(db: Database) -> None:
+    """Add keys of terminals that were taken away."""
+    for statement in _OFFLINE:
         db.execute(statement)
