@@ -75,6 +75,17 @@ class Notices:
         """Keep why this terminal itself did not follow a grant that the controller has signed."""
         self._heard.append(_Heard(now.boottime, Kind.DENIED, code, reason, AGAIN))
 
+    def local(
+        self, kind: Kind, code: str, said: tuple[Text, Text], now: float, *, left: float = 0.0,
+        purposes: Collection[str] = (),
+    ) -> None:  # fmt: skip
+        """Keep what the terminal itself answers while nobody can be asked: the reason and what helps.
+
+        `left` are the seconds for which it waits for an answer; `now` is CLOCK_BOOTTIME.
+        """
+        until = now + left if left else 0.0
+        self._heard.append(_Heard(now, kind, code, *said, tuple(purposes), until))
+
     def who(self, jti: str) -> str:
         """Give the masked name of who opened a lease, or ""."""
         return self._who.get(jti, ("", 0.0))[0]

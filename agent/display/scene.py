@@ -131,6 +131,9 @@ class _Composer:
         happened = self._happened()
         if happened is not None:
             return happened
+        alone = (self._told.get("offline") or {}).get("counts", False)
+        if alone:
+            return self._shut(Face.AWAY, (*_ALONE, *self._chosen()), self._purposes(), mark="away")
         if self._told.get("broker", "none") == "away":
             return self._shut(Face.AWAY, _AWAY, mark="away")
         return self._shut(Face.SHUT, tuple(self._at_rest()), self._purposes(), mark="shut")
@@ -246,6 +249,8 @@ class _Composer:
     def _chosen(self) -> Iterator[Text | str]:
         """Say what was chosen before the swipe, as long as it counts, and whether the controller can know."""
         request = self._request
+        if not request and self._held and self._held[-1]["left"] > 0:
+            yield t("Purpose chosen: {purpose}", purpose=_purpose(self._held[-1]["purposes"][0]))
         if not request or request["extend"]:
             return
         if request["state"] == "lost":
@@ -322,6 +327,12 @@ _AWAY = (
     t("The connection to the controller is down: a swiped card opens nothing now."),
     t("It connects by itself when the network is back. Look at the network cable, then ask the administrator."),
     t("When it cannot wait: two people and a rescue code, 'portseal-agent rescue'."),
+)
+#: The same, where the site lets cards that opened the terminal lately open it once more.
+_ALONE = (
+    t("The connection to the controller is down. A card that opened this terminal lately may open it once."),
+    t("Present it at this terminal's own reader; the purpose may be chosen before."),
+    _AWAY[1],
 )
 
 

@@ -43,8 +43,8 @@ CODES: Mapping[str, Text] = {
     "second_unknown": t("the list does not say whose the cards are, so they do not stand for two people"),
 }
 
-#: What the controller says besides decisions: of a purpose before the swipe, of a lease that is to be prolonged, of what
-#: it could not write down.
+#: What the controller says besides decisions: of a purpose before the swipe, of a lease that is to be prolonged, of
+#: what it could not write down.
 DESK: Mapping[str, Text] = {
     "chosen": t("the purpose is chosen, and counts for the next swipe"),
     "prolonged_before": t("this opening was prolonged before; it is prolonged once"),
