@@ -313,7 +313,8 @@ class TestOpened:
     def test_what_no_permit_explains_is_written_down(self, bench: Bench, data: dict[str, Any]) -> None:
         bench.used()
         _, (permit, _) = bench.keep()
-        bench.tell("offline.opened", **({"lease": permit.jti, "permits": [permit.jti], "seconds": 300} | data))
+        told: dict[str, Any] = {"lease": permit.jti, "permits": [permit.jti], "seconds": 300} | data
+        bench.tell("offline.opened", **told)
         assert bench.last.kind == "offline.unexplained"
 
     def test_it_cannot_be_prolonged_without_another_swipe(self, bench: Bench) -> None:
