@@ -23,6 +23,7 @@ _OURS: dict[str, Text] = {
     "lease.extension.denied": t("the lease was not prolonged"),
     "lease.manual": t("the terminal was opened without a swipe, for two people"),
     "lease.revoked": t("the lease was ended from here"),
+    "offline.granted": t("it was allowed in advance that this card opens the terminal without a connection"),
     "lease.lapsed": t("the terminal did not answer; the grant was withdrawn"),
 }
 

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 from policies import jwt
-from policies.cards.number import CardRule, Digits, Order, read_length
+from policies.cards.number import CardLength, CardRule, Digits, Order, read_length
 from policies.errors import ConfigError, InputError
 from policies.grants import scope_members, take_scope
 from policies.messages import fields
@@ -166,15 +166,23 @@ def _rule_members(rule: CardRule) -> fields.Members:
     return members if rule.facility is None else members | {"facility": rule.facility}
 
 
+def _length(text: str) -> CardLength:
+    """Take a length in its one spelling."""
+    length = read_length(text)
+    if str(length) != text:
+        raise ValueError
+    return length
+
+
 def _rule(value: object) -> CardRule:
     members = fields.exact(value, "rule", _RULE, frozenset({"facility"}))
     try:
         return CardRule(
-            length=read_length(fields.text(members, "length", _LENGTH)),
+            length=_length(fields.text(members, "length", _LENGTH)),
             digits=Digits(fields.text(members, "digits", _WORD)),
             order=Order(fields.text(members, "order", _WORD)),
             parity=fields.flag(members, "parity"),
             facility=fields.whole(members, "facility", 0, 65_535) if "facility" in members else None,
         )
-    except (ConfigError, ValueError):
+    except (ConfigError, InputError, ValueError):
         raise InputError(t("the member has a type or a value that cannot be"), where="rule") from None
