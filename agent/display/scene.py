@@ -118,7 +118,8 @@ class _Composer:
         notices: list[Told] = list(told.get("notices", ()))
         # That a purpose is chosen is no news of its own: it is said beside the state.
         self._notices = [each for each in notices if each["code"] != "chosen"]
-        self._held = [each for each in notices if each["code"] == "chosen"]
+        settled = max((place for place, each in enumerate(notices) if each["kind"] in _SETTLED), default=-1)
+        self._held = [each for each in notices[settled + 1 :] if each["code"] == "chosen"]
         self._request: Told = told.get("request") or {}
 
     def scene(self) -> Scene:

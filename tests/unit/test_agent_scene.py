@@ -159,6 +159,19 @@ class TestKeys:
         keys = compose(told(notices=[QUESTION]), "zh").keys
         assert [(key.letter, key.asks["purpose"]) for key in keys] == [("1", "case"), ("3", "other")]
 
+    def test_alone_a_kept_card_may_open_and_a_purpose_may_be_chosen(self) -> None:
+        kept = {"cards": 2, "seconds": 600, "counts": True}
+        scene = compose(told(broker="away", offline=kept), "en")
+        assert scene.face is Face.AWAY
+        assert "own reader" in scene.lines[1]
+        assert [key.letter for key in scene.keys] == ["1", "2", "3"]
+        waits = compose(told(broker="away", offline=kept | {"counts": False}), "en")
+        assert (waits.face, waits.keys) == (Face.AWAY, ())
+        chosen = notice("needs", "chosen", 5, left=50, purposes=["case"])
+        assert "已选用途：案件视频调取" in compose(told(broker="away", offline=kept, notices=[chosen]), "zh").lines
+        used = compose(told(broker="away", offline=kept, notices=[chosen, notice("grant", "granted", 20)]), "zh")
+        assert "已选用途：案件视频调取" not in used.lines
+
     def test_a_choice_before_the_swipe_is_shown_until_something_used_it_up(self) -> None:
         assert "已选用途：案件视频调取" in compose(told(request=asked(5)), "zh").lines
         # Without the controller's word nothing is promised; with it, for as long as that says and no longer.
