@@ -213,7 +213,7 @@ class Offline:
             return self._refuse("no_purpose", card)
         found = judge.open_with(chosen.permit, None, self._here())
         if found == "second_person":
-            return self._ask(found, t("the card is accepted; a second person is needed"), mine, chosen.permit)
+            return self._ask("second_person", t("the card is accepted; a second person is needed"), mine, chosen.permit)
         return self._refuse(found, card) if isinstance(found, str) else self._open(found)
 
     def _second(self, first: Permit, mine: tuple[Kept, ...]) -> Reply:

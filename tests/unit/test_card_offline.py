@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from controller.broker.say import Say
 from controller.cards.offline import UNCONFIRMED
 from controller.cards.trail import trail_of
 from controller.store.cards import erase
@@ -53,6 +54,7 @@ class Bench(DeskBench):
 
     def sign(self, wanted: bool = True) -> tuple[list[OfflineSet], list[Permit]]:
         """Let a second pass, and what is computed be ready; gives what is sent."""
+        said: list[Say] = []
         for _ in range(500 if wanted else 3):
             self.wait(0.001)
             said = self.do(lambda: self.offline.tick(self.now)).of(Kind.GRANT)
