@@ -13,6 +13,7 @@ from controller.broker.presence import Presence
 from controller.broker.say import Say
 from controller.cards.desk import Desk
 from controller.cards.leases import Leases
+from controller.cards.offline import Offline
 from controller.cards.readers import Readers
 from controller.context import Context
 from policies.cards.number import UnreadableSwipe
@@ -38,6 +39,7 @@ class Desks:
     events: Events
     presence: Presence
     readers: Readers
+    offline: Offline
 
 
 class Inbox:
@@ -80,6 +82,7 @@ class Inbox:
             desks.desk.memory, self._told = memory, told
             desks.events.forget()
             desks.presence.forget()
+            desks.offline.forget()
             raise
 
     def unrecorded(self, messages: Sequence[Message], now: datetime) -> list[Say]:
@@ -91,7 +94,8 @@ class Inbox:
     def tick(self, now: datetime) -> list[Say]:
         """Do what time brings."""
         desks = self._desks
-        return self.together(lambda: [*desks.desk.tick(now), *desks.leases.tick(now), *desks.presence.tick(now)])
+        parts = (desks.desk, desks.leases, desks.presence, desks.offline)
+        return self.together(lambda: [said for each in parts for said in each.tick(now)])
 
     def _one(self, message: Message, now: datetime) -> list[Say]:
         topic = _ours(message.topic, self._context.site.name)

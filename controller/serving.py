@@ -20,18 +20,22 @@ from controller.cards.desk import Desk, Parts
 from controller.cards.follow import Following
 from controller.cards.leases import Leases
 from controller.cards.manual import Manual, ManualGrant
+from controller.cards.offline import Offline
+from controller.cards.offline import Parts as OfflineParts
 from controller.cards.people import two_people
 from controller.cards.posting import may_post
-from controller.cards.presenting import Presenting
+from controller.cards.presenting import BY_NUMBER, Presenting
 from controller.cards.pseudonyms import card_key
 from controller.cards.readers import Readers
 from controller.cards.signing import Signing
 from controller.context import Context
 from controller.control import Answer, Asked, Control
 from controller.inbox import Desks, Inbox
+from controller.ledger.entry import Entry
 from controller.secrets.signing import grant_key
 from controller.server import CHECKPOINT, LOOK, Chore, Server
 from controller.store.grants import forget_swipes
+from controller.store.offline import forget_permits
 from controller.store.traps import sweep_traps
 from controller.traps.site import TrapReceiver
 from controller.web.door import Callbacks, Posted
@@ -39,6 +43,7 @@ from controller.web.site import site_door
 from policies.cards.number import UnreadableSwipe
 from policies.errors import InputError, NotFound, UsageError
 from policies.grants import Purpose
+from policies.messages.event import AgentEvent
 from policies.messages.identities import Identity, Role
 from policies.messages.topics import Kind
 from policies.site import BrokerMode
@@ -151,6 +156,7 @@ def serving(context: Context) -> Iterator[Serving]:
         stack.callback(following.close)
         made = _assembled(context, broker, following)
         # First: it is also what keeps a second controller from this site.
+        stack.callback(made.desks.offline.close)
         control = Control(context.site.folder, made.answer)
         stack.callback(control.close)
         if broker is not None:
@@ -179,10 +185,17 @@ def _assembled(context: Context, broker: ManagedBroker | None, following: Follow
     signing = Signing(context, key, book.name)
     leases = Leases(context, signing)
     presence = Presence(context, now)
-    presenting = Presenting(context.store, card_key(context.site.folder), book.find)
+    cards = card_key(context.site.folder)
+    offline = Offline(OfflineParts(context, presence, book.authority, leases, key, cards, signing.jti))
+    presenting = Presenting(context.store, cards, book.find, offline.note)
     desk = Desk(Parts(context, presence, presenting, signing, book.authority), leases)
     readers = Readers.load(context.site, certified=broker is not None)
-    desks = Desks(desk, leases, Events(context, key, leases.heard), presence, readers)
+
+    def heard(event: AgentEvent, entry: Entry) -> list[Say]:
+        """Take what a terminal's event says; an opening without a connection first becomes a lease like others."""
+        return [*offline.heard(event, entry.at), *leases.heard(event, entry)]
+
+    desks = Desks(desk, leases, Events(context, key, heard), presence, readers, offline)
     inbox = Inbox(context, desks)
     identity = Identity(Role.CONTROLLER)
     place = Place(*broker_address(context.site), client_tls(context, identity))
@@ -212,6 +225,7 @@ def _chores(
     def sweep(now: datetime) -> list[Say]:
         forget_swipes(context.store, now)
         sweep_traps(context.store, now)
+        forget_permits(context.store, now - BY_NUMBER)
         return []
 
     def export(_: datetime) -> list[Say]:

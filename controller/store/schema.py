@@ -200,6 +200,25 @@ _SWAPS = (
     "CREATE TABLE retired_mac (mac TEXT PRIMARY KEY, device TEXT NOT NULL, at TEXT NOT NULL) STRICT, WITHOUT ROWID",
 )
 
+_OFFLINE = (
+    # A terminal's key that was taken away with its certificates: a lost terminal still has it.
+    """CREATE TABLE terminal_key_revoked (
+        terminal TEXT NOT NULL, key BLOB NOT NULL, revoked_at TEXT NOT NULL, PRIMARY KEY (terminal, key)
+    ) STRICT, WITHOUT ROWID""",
+    # What stands for a card at a terminal that may open without a connection; sealed by the site's key for cards.
+    """CREATE TABLE offline_tag (
+        card TEXT NOT NULL, terminal TEXT NOT NULL, sealed BLOB NOT NULL CHECK (length(sealed) = 32),
+        PRIMARY KEY (card, terminal)
+    ) STRICT, WITHOUT ROWID""",
+    # What was signed in advance, so that an opening that is told days later finds the decision that it rests on.
+    """CREATE TABLE offline_permit (
+        jti TEXT PRIMARY KEY, terminal TEXT NOT NULL, card TEXT NOT NULL, purpose TEXT NOT NULL,
+        signed_at TEXT NOT NULL, expires TEXT NOT NULL, entry INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX offline_permit_expires ON offline_permit (terminal, expires)",
+    "CREATE INDEX card_grant_terminal ON card_grant (terminal, signed_at)",
+)
+
 
 @migrations()
 def first(db: Database) -> None:
@@ -233,4 +252,11 @@ def swaps(db: Database) -> None:
 def notifications(db: Database) -> None:
     """Add what switches' notifications told, and who was not believed."""
     for statement in _TRAPS:
+        db.execute(statement)
+
+
+@migrations()
+def offline_grants(db: Database) -> None:
+    """Add keys of terminals that were taken away, and what is signed for terminals that are cut off."""
+    for statement in _OFFLINE:
         db.execute(statement)
