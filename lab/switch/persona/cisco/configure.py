@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lab.switch.persona import names, render
-from lab.switch.persona.grammar import Match, SyntaxProblem, grammar
+from lab.switch.persona.cisco import names, render
+from lab.switch.persona.cisco.language import grammar
+from lab.switch.persona.grammar import Match, SyntaxProblem
 from lab.switch.persona.model import Binding, Interface, Rejected
 from lab.switch.persona.state import Switch
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+#: Port modes as `show interfaces switchport` names them.
+ACCESS, DYNAMIC = "static access", "dynamic auto"
 #: Interface kinds: full name, short name, offset of its ports inside one stack member's index range.
 _KINDS = (
     ("GigabitEthernet", "Gi", 0),
@@ -84,16 +86,6 @@ def dotted(mac: str) -> str:
     """Spell aa:bb:cc:dd:ee:ff as aabb.ccdd.eeff."""
     digits = mac.replace(":", "")
     return f"{digits[:4]}.{digits[4:8]}.{digits[8:]}"
-
-
-def octets(mac: str) -> bytes:
-    """Give the six octets of a MAC."""
-    return bytes.fromhex(mac.replace(":", ""))
-
-
-def from_octets(raw: bytes | tuple[int, ...]) -> str:
-    """Spell six octets as aa:bb:cc:dd:ee:ff."""
-    return bytes(raw).hex(":")
 
 
 def vlan_ranges(numbers: frozenset[int] | set[int]) -> str:

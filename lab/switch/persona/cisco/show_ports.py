@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from lab.switch.dataplane import FdbEntry
-from lab.switch.persona import names
-from lab.switch.persona.call import ExecCall, ExecHandler
-from lab.switch.persona.grammar import text
-from lab.switch.persona.model import ACCESS, Interface
+from lab.switch.persona.cisco import names
+from lab.switch.persona.cisco.call import ExecCall, ExecHandler
+from lab.switch.persona.cisco.language import text
+from lab.switch.persona.cisco.names import ACCESS
+from lab.switch.persona.cisco.switch import CiscoSwitch
+from lab.switch.persona.model import Interface
 from lab.switch.persona.state import Switch
 
 _STATUS = "Port      Name               Status       Vlan       Duplex  Speed Type"
@@ -40,7 +41,7 @@ def show_status(call: ExecCall) -> str:
     return "\n".join(["", _STATUS, *rows])
 
 
-def _status_row(switch: Switch, entry: Interface) -> str:
+def _status_row(switch: CiscoSwitch, entry: Interface) -> str:
     status = switch.status(entry)
     up = status in {"connected", "inactive"}
     vlan = "trunk" if entry.trunk else str(entry.access_vlan)
@@ -64,7 +65,7 @@ def _switchport(switch: Switch, entry: Interface) -> str:
         mode=entry.mode,
         oper=oper,
         oper_encapsulation=encapsulation,
-        negotiation="Off" if entry.nonegotiate or entry.mode == ACCESS else "On",
+        negotiation="Off" if "nonegotiate" in entry.flags or entry.mode == ACCESS else "On",
         access=_vlan_words(switch, entry.access_vlan),
         native=_vlan_words(switch, entry.native_vlan),
         voice=voice,
@@ -116,7 +117,7 @@ def show_interfaces(call: ExecCall) -> str:
     return "".join(_interface(call.switch, entry) for entry in entries).rstrip("\n")
 
 
-def _interface(switch: Switch, entry: Interface) -> str:
+def _interface(switch: CiscoSwitch, entry: Interface) -> str:
     status = switch.status(entry)
     up = switch.link(entry)
     line = "administratively down" if entry.shutdown else "up" if up else "down"
@@ -147,12 +148,6 @@ def show_ip_interfaces(call: ExecCall) -> str:
     return "\n".join(out)
 
 
-def mac_rows(switch: Switch) -> list[FdbEntry]:
-    """List learned addresses of ports without port security (secure addresses are static entries)."""
-    ports = {entry.port: entry for entry in switch.running.physical() if entry.port}
-    return [row for row in switch.dataplane.fdb() if row.port in ports and not ports[row.port].security.enabled]
-
-
 def show_mac_table(call: ExecCall) -> str:
     """Show the MAC address table: processor, secure (STATIC) and learned (DYNAMIC) addresses."""
     rows: list[tuple[int, str, str, str]] = []
@@ -160,7 +155,7 @@ def show_mac_table(call: ExecCall) -> str:
         if entry.security.enabled and call.switch.link(entry):
             rows += [(entry.vlan_of(s), s.mac, "STATIC", entry.name) for s in entry.security.macs.values()]
     ports = {entry.port: entry.name for entry in call.switch.running.physical()}
-    rows += [(row.vlan, row.mac, "DYNAMIC", ports[row.port]) for row in mac_rows(call.switch)]
+    rows += [(row.vlan, row.mac, "DYNAMIC", ports[row.port]) for row in call.switch.learned()]
     wanted = [row for row in sorted(rows) if _chosen(call, row)]
     words = set(call.match.words)
     cpu = [] if call.match.values or "dynamic" in words else _CPU
@@ -188,7 +183,7 @@ def show_mac_count(call: ExecCall) -> str:
     out = []
     secured = [entry for entry in call.switch.running.physical() if entry.security.enabled]
     secure = [(entry.vlan_of(held), held.mac) for entry in secured for held in entry.security.macs.values()]
-    learned = [(row.vlan, row.mac) for row in mac_rows(call.switch)]
+    learned = [(row.vlan, row.mac) for row in call.switch.learned()]
     for number in sorted(call.switch.running.vlans):
         dynamic = sum(1 for vlan, _ in learned if vlan == number)
         static = sum(1 for vlan, _ in secure if vlan == number)

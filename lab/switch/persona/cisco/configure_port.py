@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lab.switch.persona import render, security
-from lab.switch.persona.configure import Call, ConfigMode, Handler, create_vlans, keep_line
+from lab.switch.persona import security
+from lab.switch.persona.cisco import render, secure
+from lab.switch.persona.cisco.configure import Call, ConfigMode, Handler, create_vlans, keep_line
+from lab.switch.persona.cisco.names import ACCESS, DYNAMIC
 from lab.switch.persona.grammar import SyntaxProblem
-from lab.switch.persona.model import ACCESS, DYNAMIC, TRUNK, Interface, Rejected, SecureMac
+from lab.switch.persona.model import TRUNK, Interface, Rejected, SecureMac
 from lab.switch.persona.state import Switch
 
 #: Lines of which an interface has one at a time.
@@ -50,7 +52,7 @@ def _description(call: Call, entry: Interface) -> None:
 
 
 def _shutdown(call: Call, entry: Interface) -> None:
-    security.shut(call.switch, entry, not call.no)
+    secure.shut(call.switch, entry, not call.no)
 
 
 def _switchport(call: Call, entry: Interface) -> str | None:
@@ -61,11 +63,11 @@ def _switchport(call: Call, entry: Interface) -> str | None:
 def _mode(call: Call, entry: Interface) -> None:
     words = call.match.words
     mode = " ".join(words[2:])
-    security.set_mode(call.switch, entry, {"access": ACCESS, "trunk": TRUNK}.get(mode, mode))
+    secure.set_mode(call.switch, entry, {"access": ACCESS, "trunk": TRUNK}.get(mode, mode))
 
 
 def _no_mode(call: Call, entry: Interface) -> None:
-    security.set_mode(call.switch, entry, DYNAMIC)
+    secure.set_mode(call.switch, entry, DYNAMIC)
 
 
 def _access_vlan(call: Call, entry: Interface) -> str:
@@ -74,7 +76,7 @@ def _access_vlan(call: Call, entry: Interface) -> str:
     if vlan not in call.switch.running.vlans:
         printed = f"% Access VLAN does not exist. Creating vlan {vlan}"
         create_vlans(call.switch, frozenset({vlan}))
-    security.set_access_vlan(call.switch, entry, vlan)
+    secure.set_access_vlan(call.switch, entry, vlan)
     return printed
 
 
@@ -104,16 +106,16 @@ def _allowed(call: Call, entry: Interface) -> str | None:
 def _nonegotiate(call: Call, entry: Interface) -> None:
     if not call.no and entry.mode.startswith("dynamic"):
         raise Rejected("Command rejected: Conflict between 'nonegotiate' and 'dynamic' status.")
-    entry.nonegotiate = not call.no
+    entry.flag("nonegotiate", on=not call.no)
     call.switch.touch()
 
 
 def _security(call: Call, entry: Interface) -> None:
-    security.enable(call.switch, entry, not call.no)
+    secure.enable(call.switch, entry, not call.no)
 
 
 def _maximum(call: Call, entry: Interface) -> None:
-    security.set_maximum(call.switch, entry, 1 if call.no else call.number())
+    secure.set_maximum(call.switch, entry, 1 if call.no else call.number())
 
 
 def _violation(call: Call, entry: Interface) -> None:
@@ -147,7 +149,7 @@ def _secure(call: Call, entry: Interface, kind: str) -> None:
     if int(mac[:2], 16) & 1:
         raise Rejected("Command rejected: Multicast mac-address cannot be secured.")
     vlan, scope = _scope(call, entry)
-    security.add(call.switch, entry, SecureMac(mac, kind, vlan, scope))
+    secure.add(call.switch, entry, SecureMac(mac, kind, vlan, scope))
 
 
 def _sticky(call: Call, entry: Interface) -> None:

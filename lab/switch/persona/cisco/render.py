@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from lab.switch.persona import names
-from lab.switch.persona.model import ACCESS, DYNAMIC, Interface, Running, SecureMac
+from lab.switch.persona.cisco import names
+from lab.switch.persona.cisco.names import ACCESS, DYNAMIC
+from lab.switch.persona.model import Interface, Running, SecureMac
 
 _FIRST = ("version", "no service", "service")
 #: Global lines in the order in which they stand before the interfaces; what is not named stands after them.
@@ -106,7 +107,7 @@ def _switchport(entry: Interface) -> list[str]:
         out.append(f" switchport trunk allowed vlan {names.vlan_ranges(entry.allowed) or 'none'}")
     if entry.mode != DYNAMIC:
         out.append(f" switchport mode {'access' if entry.mode == ACCESS else entry.mode}")
-    if entry.nonegotiate:
+    if "nonegotiate" in entry.flags:
         out.append(" switchport nonegotiate")
     return out
 

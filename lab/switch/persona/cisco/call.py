@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from lab.switch.persona.cisco.switch import CiscoSwitch
 from lab.switch.persona.faults import Faults
 from lab.switch.persona.grammar import Match, SyntaxProblem
 from lab.switch.persona.model import Interface
-from lab.switch.persona.state import Switch
 
 
 class Terminal(Protocol):
@@ -58,7 +58,7 @@ class Terminal(Protocol):
 class ExecCall:
     """One exec command."""
 
-    switch: Switch
+    switch: CiscoSwitch
     terminal: Terminal
     faults: Faults
     match: Match

@@ -6,10 +6,12 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lab.switch.persona import names, security, show_ports, show_security
-from lab.switch.persona.call import ExecCall, ExecHandler
-from lab.switch.persona.configure_port import apply_text
-from lab.switch.persona.grammar import SyntaxProblem, text
+from lab.switch.persona import security
+from lab.switch.persona.cisco import names, show_ports, show_security
+from lab.switch.persona.cisco.call import ExecCall, ExecHandler
+from lab.switch.persona.cisco.configure_port import apply_text
+from lab.switch.persona.cisco.language import text
+from lab.switch.persona.grammar import SyntaxProblem
 from lab.switch.persona.state import Switch
 
 _ARP = "Protocol  Address          Age (min)  Hardware Addr   Type   Interface"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from lab.switch.persona import names, render, security
-from lab.switch.persona.call import ExecCall, ExecHandler
+from lab.switch.persona import security
+from lab.switch.persona.cisco import names, render
+from lab.switch.persona.cisco.call import ExecCall, ExecHandler
+from lab.switch.persona.cisco.secure import LIMIT
 from lab.switch.persona.model import Interface, SecureMac
 from lab.switch.persona.state import Switch
 
@@ -36,7 +38,7 @@ def _totals(switch: Switch) -> list[str]:
     extra = sum(max(len(entry.security.macs) - 1, 0) for entry in _secured(switch))
     return [
         f"Total Addresses in System (excluding one mac per port)     : {extra}",
-        f"Max Addresses limit in System (excluding one mac per port) : {security.LIMIT}",
+        f"Max Addresses limit in System (excluding one mac per port) : {LIMIT}",
     ]
 
 

@@ -1,26 +1,17 @@
-"""One session of the command line: line editing and echo, prompts, modes, paging, faults."""
+"""One session of a command line: line editing and echo, paging, faults. What the lines mean is the vendor's shell."""
 
 from __future__ import annotations
 
 import asyncio
-import re
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from inspect import isawaitable
-from typing import Protocol
+from typing import ClassVar, Protocol
 
-from lab.switch.persona.call import ExecCall
-from lab.switch.persona.configure import ConfigMode
-from lab.switch.persona.configure_port import config_mode
-from lab.switch.persona.exec_commands import COMMANDS
 from lab.switch.persona.faults import Faults
-from lab.switch.persona.grammar import Match, SyntaxProblem, grammar
+from lab.switch.persona.grammar import SyntaxProblem
 from lab.switch.persona.state import Switch
 
-_MORE = b" --More-- "
-_ERASE = b"\b" * 9 + b" " * 8 + b"\b" * 9
 _GARBAGE = b"\x00\xff\xfe\x80\x1b[7m\x07"
-_UNKNOWN = "% Bad IP address or host name\n% Unknown command or computer name, or unable to find computer address"
-_ENTER = "Enter configuration commands, one per line.  End with CNTL/Z."
 
 
 class Dropped(Exception):
@@ -34,21 +25,27 @@ class Reboots(Protocol):
         """Reboot now."""
         ...
 
-    def schedule(self, seconds: float, reason: str) -> str:
+    def schedule(self, seconds: float, reason: str) -> None:
         """Reboot later."""
         ...
 
     def unschedule(self) -> bool:
-        """Do not."""
+        """Do not; tell whether there was something scheduled."""
         ...
 
-    def scheduled(self) -> str:
-        """Tell when."""
+    def scheduled(self) -> tuple[float, str] | None:
+        """Give the seconds that are left and the reason; None when nothing is scheduled."""
         ...
 
 
-class Shell:
+class Session(ABC):
     """A session; `read` gives the next bytes (empty: the client is gone), `write` sends."""
+
+    #: What stands at the end of a page, and what takes it away again.
+    more: ClassVar[bytes] = b" --More-- "
+    erase: ClassVar[bytes] = b"\b" * 9 + b" " * 8 + b"\b" * 9
+    #: A log line for the fault `log` that names none.
+    noise: ClassVar[str] = ""
 
     def __init__(
         self,
@@ -60,18 +57,51 @@ class Shell:
     ) -> None:
         self.switch = switch
         self.faults = faults
+        self.reboots = reboots
         self.user = ""
-        self.privileged = False
         self.length = 24
         self.monitoring = False
         self.commands: list[str] = []
-        self.restart, self.schedule = reboots.restart, reboots.schedule
-        self.unschedule, self.scheduled = reboots.unschedule, reboots.scheduled
         self._read, self._write = read, write
         self._typed = bytearray()
         self._after_return = False
-        self._config: ConfigMode | None = None
         self._over = False
+
+    # -- what a vendor says -------------------------------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def prompt(self) -> str:
+        """Give the prompt."""
+
+    @property
+    @abstractmethod
+    def configuring(self) -> bool:
+        """Tell whether lines are configuration now (the `where` of a fault)."""
+
+    @abstractmethod
+    async def do(self, line: str) -> str:
+        """Do one line and give what it prints, without a line end; raises SyntaxProblem."""
+
+    @abstractmethod
+    def problem(self, line: str, problem: SyntaxProblem) -> str:
+        """Say what is wrong with a line."""
+
+    @abstractmethod
+    def follows(self, line: str) -> list[str]:
+        """List what may follow a line (for `?`); raises SyntaxProblem."""
+
+    def control(self, key: bytes) -> bytes | None:
+        """Act on a control key: give what it prints when it takes the line away, None when it does nothing."""
+        return b"" if key == b"\x03" else None
+
+    async def greet(self) -> None:
+        """Begin the session."""
+        self._write(b"\r\n")
+
+    def hang_up(self) -> None:
+        """Undo what ends with the session, also when it was the client who ended it."""
+        self._over = True
 
     # -- the session --------------------------------------------------------------------------------------------
 
@@ -79,7 +109,7 @@ class Shell:
         """Serve until the user ends the session; raises Dropped when the client or the switch did."""
         self.switch.log_listeners.append(self._monitor)
         try:
-            self._write(b"\r\n")
+            await self.greet()
             while not self._over:
                 line = await self._line(self.prompt, secret=False)
                 if line.strip():
@@ -87,28 +117,19 @@ class Shell:
                     await self.execute(line)
         finally:
             self.switch.log_listeners.remove(self._monitor)
+            self.hang_up()
 
     async def single(self, line: str) -> None:
         """Serve `ssh switch COMMAND`: one command, without prompt, echo or paging. Raises Dropped."""
         self.length = 0
-        await self.execute(line)
-
-    @property
-    def prompt(self) -> str:
-        """Give the prompt."""
-        name = self.switch.running.hostname
-        if self._config is not None:
-            return f"{name}({self._config.prompt})#"
-        return f"{name}{'#' if self.privileged else '>'}"
+        try:
+            await self.execute(line)
+        finally:
+            self.hang_up()
 
     def leave(self) -> None:
         """End the session."""
         self._over = True
-
-    def configure(self) -> str:
-        """Enter configuration mode."""
-        self._config = config_mode(self.switch)
-        return _ENTER
 
     async def ask(self, prompt: str, *, secret: bool = False) -> str:
         """Print `prompt` and read a line."""
@@ -125,19 +146,19 @@ class Shell:
 
     async def execute(self, line: str) -> None:
         """Do one line, with the faults that a test asked for, and print what it gives."""
-        where = "config" if self._config is not None else "exec"
+        where = "config" if self.configuring else "exec"
         await self._obstruct(line, where)
         refused = self.faults.take("reject", line, where)
         if refused is not None:
-            marker = self._problem(line, SyntaxProblem("invalid", len(line) - len(line.lstrip())))
+            marker = self.problem(line, SyntaxProblem("invalid", len(line) - len(line.lstrip())))
             await self._show((refused.text or marker).encode())
             return
         if self.faults.take("ignore", line, where) is not None:
             return
         try:
-            printed = await self._do(line)
+            printed = await self.do(line.rstrip())
         except SyntaxProblem as problem:
-            printed = self._problem(line, problem)
+            printed = self.problem(line, problem)
         await self._show(self._disturb(line, where, printed))
 
     async def _obstruct(self, line: str, where: str) -> None:
@@ -157,55 +178,10 @@ class Shell:
         middle = len(lines) // 2
         noise = self.faults.take("log", line, where)
         if noise is not None:
-            message = noise.text or "%LINK-3-UPDOWN: Interface GigabitEthernet1/0/1, changed state to up"
-            lines[middle:middle] = [b"", f"*Mar  1 00:01:23.456: {message}".encode()]
+            lines[middle:middle] = [b"", (noise.text or self.noise).encode()]
         if self.faults.take("garbage", line, where) is not None:
             lines.insert(middle, _GARBAGE)
         return b"\n".join(lines)
-
-    async def _do(self, line: str) -> str:
-        line = line.rstrip()
-        if line.lstrip().startswith("!"):
-            return ""
-        if self._config is None:
-            return await self._exec(line)
-        done = re.match(r"\s*do\s+", line)
-        if done is not None:
-            return await self._exec(line[done.end() :])
-        config = self._config
-        printed = config.run(line)
-        self.switch.configured(self.user)
-        if config.done:
-            self._end_config()
-        return printed
-
-    def _end_config(self) -> None:
-        self._config = None
-        self.switch.log(f"%SYS-5-CONFIG_I: Configured from console by {self.user} on vty0")
-
-    async def _exec(self, line: str) -> str:
-        command, _, pipe = line.partition("|")
-        match = self._recognise(command)
-        call = ExecCall(self.switch, self, self.faults, match, command)
-        given = COMMANDS[match.handler](call)
-        printed = await given if isawaitable(given) else given
-        return _piped(printed, pipe.strip()) if pipe.strip() else printed
-
-    def _recognise(self, line: str) -> Match:
-        match = grammar("exec").match(line)
-        if not match.user and not self.privileged:
-            tokens = [found.start() for found in re.finditer(r"\S+", line)]
-            raise SyntaxProblem("invalid", tokens[min(1, len(tokens) - 1)])
-        return match
-
-    def _problem(self, line: str, problem: SyntaxProblem) -> str:
-        if problem.kind == "incomplete":
-            return "% Incomplete command.\n"
-        if problem.kind == "ambiguous":
-            return f'% Ambiguous command:  "{line.strip()}"'
-        if self._config is None and len(line.split()) == 1:
-            return _UNKNOWN
-        return f"{' ' * (len(self.prompt) + problem.at)}^\n% Invalid input detected at '^' marker.\n"
 
     # -- output -------------------------------------------------------------------------------------------------
 
@@ -227,9 +203,9 @@ class Shell:
 
     async def _more(self) -> int:
         """Wait at --More--: a page for space, a line for Enter, -1 to stop."""
-        self._write(_MORE)
+        self._write(self.more)
         key = await self._key()
-        self._write(_ERASE)
+        self._write(self.erase)
         return {b" ": self.length - 1, b"\r": 1, b"\n": 1}.get(key, -1)
 
     def _monitor(self, line: str) -> None:
@@ -265,14 +241,9 @@ class Shell:
             if key in b"\r\n":
                 self._write(b"\r\n")
                 return line.decode("utf-8", "replace")
-            if key == b"\x1a" and self._config is not None:
-                self._end_config()
-                self._write(b"^Z\r\n")
-                return ""
-            if key == b"\x03":
-                if self._config is not None:
-                    self._end_config()
-                self._write(b"\r\n")
+            taken = self.control(key)
+            if taken is not None:
+                self._write(taken + b"\r\n")
                 return ""
             self._edit(key, line, prompt, secret=secret)
 
@@ -308,49 +279,9 @@ class Shell:
                 self._help(line.decode("utf-8", "replace"), prompt)
 
     def _help(self, line: str, prompt: str) -> None:
-        mode = "exec" if self._config is None else self._config.mode
-        name = {"range": "interface", "section": "config"}.get(mode, mode)
         try:
-            follows = grammar(name).follows(line)
+            follows = self.follows(line)
         except SyntaxProblem:
             follows = ["% Unrecognized command"]
         words = "\r\n".join(f"  {word}" for word in follows)
         self._write(f"?\r\n{words}\r\n\r\n{prompt}{line}".encode())
-
-
-def _piped(printed: str, pipe: str) -> str:
-    """Do `| include X`, exclude, begin, section or count."""
-    word, _, pattern = pipe.partition(" ")
-    lines = printed.split("\n")
-    names = [name for name in ("include", "exclude", "begin", "section", "count") if name.startswith(word.lower())]
-    if not names or not pattern:
-        return "% Incomplete command.\n" if names else "% Invalid input detected at '^' marker.\n"
-    try:
-        wanted = re.compile(pattern)
-    except re.error:
-        return "% Failed to compile regular expression."
-    hits = [bool(wanted.search(line)) for line in lines]
-    return _FILTERS[names[0]](lines, hits)
-
-
-def _begin(lines: list[str], hits: list[bool]) -> str:
-    return "\n".join(lines[hits.index(True) :]) if True in hits else ""
-
-
-def _section(lines: list[str], hits: list[bool]) -> str:
-    kept: list[str] = []
-    inside = False
-    for line, hit in zip(lines, hits, strict=True):
-        inside = hit or (inside and line.startswith(" "))
-        if inside:
-            kept.append(line)
-    return "\n".join(kept)
-
-
-_FILTERS: dict[str, Callable[[list[str], list[bool]], str]] = {
-    "include": lambda lines, hits: "\n".join(line for line, hit in zip(lines, hits, strict=True) if hit),
-    "exclude": lambda lines, hits: "\n".join(line for line, hit in zip(lines, hits, strict=True) if not hit),
-    "begin": _begin,
-    "section": _section,
-    "count": lambda lines, hits: f"Number of lines which match regexp = {sum(hits)}",
-}
