@@ -14,7 +14,10 @@ from policies.errors import ConfigError, EquipmentError
 from policies.texts import t
 
 #: The account on each platform.
-USERNAMES = {"openvswitch": "netadmin", "cisco_ios": "admin"}
+USERNAMES = {
+    "openvswitch": "netadmin",
+    "cisco_ios": "admin",
+}
 SNMP_USER = "portseal"
 _LETTERS = string.ascii_letters + string.digits
 

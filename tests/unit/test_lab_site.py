@@ -9,9 +9,10 @@ import pytest
 
 from lab.cables import find_port, first_cables, loose_name
 from lab.folder import HEADER, earlier_secrets, inventory_csv, of_the_lab, site_toml
+from lab.initial import initial
 from lab.secrets import SwitchSecrets, load, make, save
 from lab.site import PREFIX, SITE
-from lab.switches import SwitchBox, cisco_initial, neighbours, persona_config
+from lab.switches import SwitchBox, neighbours, persona_config
 from policies.errors import ConfigError, NotFound, UsageError
 from policies.load import load_site
 from policies.names.mac import parse_mac
@@ -60,7 +61,7 @@ def test_the_inventory_lists_all_but_the_rogue_and_the_spare_in_every_spelling()
 
 
 def test_a_careless_installer_left_every_port_open_in_the_face_vlan() -> None:
-    lines = cisco_initial(SITE.switch["sw2"], SITE).splitlines()
+    lines = initial(SITE.switch["sw2"], SITE).splitlines()
     assert lines.count(" switchport access vlan 100") == 22
     assert lines.count(" switchport trunk allowed vlan 100") == 2
     assert not [line for line in lines if "port-security" in line]
