@@ -25,9 +25,25 @@ def cisco_initial(spec: SwitchSpec, site: SiteSpec) -> str:
     return "\n".join([*lines, "end"]) + "\n"
 
 
+def h3c_initial(spec: SwitchSpec, site: SiteSpec) -> str:
+    """Write it for a Comware switch."""
+    uplinks = site.uplink_ports(spec.name)
+    lines = ["#", f" sysname {spec.name}", "#", " lldp global enable", "#", f"vlan {FACE_VLAN}", " name face", "#"]
+    for port in spec.ports:
+        lines += [f"interface {port}", " port link-mode bridge"]
+        if port in uplinks:
+            carried = " ".join(str(vlan) for vlan in sorted(uplinks[port]))
+            lines += [" port link-type trunk", " undo port trunk permit vlan 1", f" port trunk permit vlan {carried}"]
+        else:
+            lines.append(f" port access vlan {FACE_VLAN}")
+        lines.append("#")
+    return "\n".join([*lines, "return"]) + "\n"
+
+
 #: Platform of an emulated switch → what writes its first configuration.
 INITIAL: dict[str, Callable[[SwitchSpec, SiteSpec], str]] = {
     "cisco_ios": cisco_initial,
+    "h3c_comware": h3c_initial,
 }
 
 

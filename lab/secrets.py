@@ -17,6 +17,7 @@ from policies.texts import t
 USERNAMES = {
     "openvswitch": "netadmin",
     "cisco_ios": "admin",
+    "h3c_comware": "admin",
 }
 SNMP_USER = "portseal"
 _LETTERS = string.ascii_letters + string.digits

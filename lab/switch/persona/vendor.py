@@ -21,6 +21,7 @@ Row = tuple[Oid, int, Value]
 #: Platform → module that has a `VENDOR`.
 PLATFORMS = {
     "cisco_ios": "lab.switch.persona.cisco.vendor",
+    "h3c_comware": "lab.switch.persona.h3c.vendor",
 }
 
 
