@@ -1,4 +1,4 @@
-"""Port security of the emulated Comware switch on a data plane without frames: learning, intrusions, refusals, files."""
+"""Port security of the emulated Comware switch on a data plane without frames: learning, intrusions, refusals."""
 
 from __future__ import annotations
 
