@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -63,7 +62,7 @@ class Vrp8Session(HuaweiSession):
         super().hang_up()
         trial = self.switch.trial
         if trial is not None and trial.session == id(self) and not trial.persist:
-            roll_back(self.switch)
+            self.switch.roll_back()
 
     # -- the candidate ------------------------------------------------------------------------------------------
 
@@ -136,7 +135,6 @@ class Vrp8Session(HuaweiSession):
         trial = self.switch.trial
         persist = str(match.values.get("id", ""))
         if trial is not None and (trial.persist == persist if trial.persist else trial.session == id(self)):
-            trial.over()
             self.switch.trial = None
         if not self.dirty:
             return ""
@@ -153,11 +151,8 @@ class Vrp8Session(HuaweiSession):
         printed = self._commit("", "") if self.dirty else ""
         if printed.startswith("Error"):
             return printed
-        if running is not None:
-            running.over()
-        timer = asyncio.get_running_loop().call_later(seconds, roll_back, self.switch)
         deadline = self.switch.now() + seconds
-        self.switch.trial = Trial(before, id(self), str(match.values.get("id", "")), deadline, timer)
+        self.switch.trial = Trial(before, id(self), str(match.values.get("id", "")), deadline)
         return (
             "Info: The system enters the trial configuration mode.\n"
             "The system will revert to previous configuration if the trial configuration is not confirmed in "
@@ -171,7 +166,7 @@ class Vrp8Session(HuaweiSession):
             return "Error: The system is not in the trial configuration mode."
         if not await self.yes("Warning: The trial configuration will be rolled back. Continue? [Y/N]:"):
             return ""
-        roll_back(self.switch)
+        self.switch.roll_back()
         self._renew()
         return "Info: The trial configuration rollback succeeded."
 
@@ -265,16 +260,3 @@ def _typed(switch: HuaweiSwitch, name: str, subject: str, line: str) -> str:
     except SyntaxProblem:
         return f"Error: Wrong parameter. ({line.strip()})"
     return printed if printed.startswith("Error") else ""
-
-
-def roll_back(switch: HuaweiSwitch) -> None:
-    """End a trial run: the configuration is again what it was before."""
-    trial, switch.trial = switch.trial, None
-    if trial is None:
-        return
-    trial.over()
-    restore(switch.running, trial.before)
-    switch.program_all()
-    switch.poll_links()
-    switch.configured("trial")
-    switch.log("CONFIGURATION/4/hwCfgTrialRollback(l):The trial configuration was rolled back.")

@@ -14,7 +14,7 @@ from lab.switch.persona.huawei import render
 from lab.switch.persona.huawei.edition import VRP5, VRP8, Edition
 from lab.switch.persona.huawei.names import split
 from lab.switch.persona.huawei.trial import Trial
-from lab.switch.persona.model import Interface, Running, SecureMac
+from lab.switch.persona.model import Interface, Running, SecureMac, restore
 from lab.switch.persona.state import Switch
 
 #: The numbers that alarms and the MIB have for the action (alarm pages: 1 restrict, 2 protect, 3 error-down).
@@ -52,8 +52,6 @@ class HuaweiSwitch(Switch):
         from lab.switch.persona.huawei.load import apply_text
 
         self.recover_at.clear()
-        if self.trial is not None:
-            self.trial.over()
         self.trial = None
         apply_text(self, text)
 
@@ -164,12 +162,25 @@ class HuaweiSwitch(Switch):
             security.recover(self, entry)
 
     def tick(self) -> None:
-        """Do what time does: error-down ports whose time has come, aging, links."""
+        """Do what time does: a trial that nobody confirmed, error-down ports whose time has come, aging, links."""
+        if self.trial is not None and self.trial.deadline <= self.now():
+            self.roll_back()
         for name in [name for name, moment in self.recover_at.items() if moment <= self.now()]:
             self.recover(self.running.interfaces[name])
         for entry in self.running.physical():
             security.age(self, entry, self.now())
         self.poll_links()
+
+    def roll_back(self) -> None:
+        """End a trial run: the configuration is again what it was before."""
+        trial, self.trial = self.trial, None
+        if trial is None:
+            return
+        restore(self.running, trial.before)
+        self.program_all()
+        self.poll_links()
+        self.configured("trial")
+        self.log("CONFIGURATION/4/hwCfgTrialRollback(l):The trial configuration was rolled back.")
 
     def link_changed(self, entry: Interface, up: bool) -> None:
         """Log that a link came or went."""

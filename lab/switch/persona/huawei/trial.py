@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 from lab.switch.persona.model import Running
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Trial:
     """A trial run; `persist` is the name under which it outlives its session, empty when it does not."""
 
@@ -16,8 +15,3 @@ class Trial:
     session: int
     persist: str
     deadline: float
-    timer: asyncio.TimerHandle
-
-    def over(self) -> None:
-        """Stop the clock."""
-        self.timer.cancel()
