@@ -25,6 +25,22 @@ def cisco_initial(spec: SwitchSpec, site: SiteSpec) -> str:
     return "\n".join([*lines, "end"]) + "\n"
 
 
+def _huawei(spec: SwitchSpec, site: SiteSpec) -> str:
+    """Write it for either Huawei."""
+    uplinks = site.uplink_ports(spec.name)
+    lines = ["#", f"sysname {spec.name}", "#", f"vlan batch {FACE_VLAN}", "#", "lldp enable", "#"]
+    for port in spec.ports:
+        lines.append(f"interface {port}")
+        if port in uplinks:
+            carried = " ".join(str(vlan) for vlan in sorted(uplinks[port]))
+            lines += [" port link-type trunk", " undo port trunk allow-pass vlan 1"]
+            lines.append(f" port trunk allow-pass vlan {carried}")
+        else:
+            lines += [" port link-type access", f" port default vlan {FACE_VLAN}"]
+        lines.append("#")
+    return "\n".join([*lines, "return"]) + "\n"
+
+
 def h3c_initial(spec: SwitchSpec, site: SiteSpec) -> str:
     """Write it for a Comware switch."""
     uplinks = site.uplink_ports(spec.name)
@@ -43,6 +59,8 @@ def h3c_initial(spec: SwitchSpec, site: SiteSpec) -> str:
 #: Platform of an emulated switch → what writes its first configuration.
 INITIAL: dict[str, Callable[[SwitchSpec, SiteSpec], str]] = {
     "cisco_ios": cisco_initial,
+    "huawei_vrp": _huawei,
+    "huawei_vrpv8": _huawei,
     "h3c_comware": h3c_initial,
 }
 

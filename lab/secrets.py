@@ -17,6 +17,8 @@ from policies.texts import t
 USERNAMES = {
     "openvswitch": "netadmin",
     "cisco_ios": "admin",
+    "huawei_vrp": "admin",
+    "huawei_vrpv8": "admin",
     "h3c_comware": "admin",
 }
 SNMP_USER = "portseal"

@@ -62,7 +62,7 @@ class Readers:
 
     def unfinished(self, kind: str, token: str) -> bool:
         """Tell whether a word is the first half of a value that is typed with a space."""
-        return (kind == "intf" or kind in self.rest) and self.is_kind(token)
+        return kind in {"intf", "range"} and self.is_kind(token)
 
 
 @dataclass(slots=True)

@@ -136,8 +136,10 @@ class Running:
 
 def restore(live: Running, saved: Running) -> None:
     """Bring `live` back to what `saved` (a deep copy of it) was, in place: open sessions hold its interfaces."""
+    for name in live.interfaces.keys() - saved.interfaces.keys():
+        del live.interfaces[name]
     for name, before in saved.interfaces.items():
-        entry = live.interfaces[name]
+        entry = live.interfaces.setdefault(name, before)
         for attribute in fields(Interface):
             setattr(entry, attribute.name, getattr(before, attribute.name))
     for attribute in fields(Running):

@@ -81,7 +81,7 @@ def tick(switch: Switch) -> None:
         if entry.err_disabled in switch.running.recovery_causes and time_left(switch, entry) <= 0:
             switch.recovering(entry)
             recover(switch, entry)
-        _age(switch, entry, now)
+        age(switch, entry, now)
     switch.poll_links()
 
 
@@ -90,7 +90,8 @@ def time_left(switch: Switch, entry: Interface) -> int:
     return int(entry.err_since + switch.running.recovery_interval - switch.now() + 0.999)
 
 
-def _age(switch: Switch, entry: Interface, now: float) -> None:
+def age(switch: Switch, entry: Interface, now: float) -> None:
+    """Take away the addresses of a port whose time is over."""
     secure = entry.security
     if not secure.enabled or not secure.aging_time:
         return

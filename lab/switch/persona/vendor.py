@@ -21,6 +21,8 @@ Row = tuple[Oid, int, Value]
 #: Platform → module that has a `VENDOR`.
 PLATFORMS = {
     "cisco_ios": "lab.switch.persona.cisco.vendor",
+    "huawei_vrp": "lab.switch.persona.huawei.vrp5",
+    "huawei_vrpv8": "lab.switch.persona.huawei.vrp8",
     "h3c_comware": "lab.switch.persona.h3c.vendor",
 }
 
