@@ -56,12 +56,28 @@ def h3c_initial(spec: SwitchSpec, site: SiteSpec) -> str:
     return "\n".join([*lines, "return"]) + "\n"
 
 
+def ruijie_initial(spec: SwitchSpec, site: SiteSpec) -> str:
+    """Write it for an RGOS switch."""
+    uplinks = site.uplink_ports(spec.name)
+    lines = [f"hostname {spec.name}", "!", f"vlan {FACE_VLAN}", " name face", "!"]
+    for port in spec.ports:
+        lines.append(f"interface {port}")
+        if port in uplinks:
+            carried = ",".join(str(vlan) for vlan in sorted(uplinks[port]))
+            lines += [" switchport mode trunk", f" switchport trunk allowed vlan only {carried}"]
+        else:
+            lines.append(f" switchport access vlan {FACE_VLAN}")
+        lines.append("!")
+    return "\n".join([*lines, "end"]) + "\n"
+
+
 #: Platform of an emulated switch → what writes its first configuration.
 INITIAL: dict[str, Callable[[SwitchSpec, SiteSpec], str]] = {
     "cisco_ios": cisco_initial,
     "huawei_vrp": _huawei,
     "huawei_vrpv8": _huawei,
     "h3c_comware": h3c_initial,
+    "ruijie_os": ruijie_initial,
 }
 
 

@@ -20,6 +20,7 @@ USERNAMES = {
     "huawei_vrp": "admin",
     "huawei_vrpv8": "admin",
     "h3c_comware": "admin",
+    "ruijie_os": "admin",
 }
 SNMP_USER = "portseal"
 _LETTERS = string.ascii_letters + string.digits

@@ -24,6 +24,7 @@ PLATFORMS = {
     "huawei_vrp": "lab.switch.persona.huawei.vrp5",
     "huawei_vrpv8": "lab.switch.persona.huawei.vrp8",
     "h3c_comware": "lab.switch.persona.h3c.vendor",
+    "ruijie_os": "lab.switch.persona.ruijie.vendor",
 }
 
 
