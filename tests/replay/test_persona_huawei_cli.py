@@ -189,11 +189,7 @@ def test_netmiko_reads_configures_and_saves(tmp_path: Path) -> None:
             ssh_config_file=str(tmp_path / "none"),
         ) as session:  # fmt: skip
             assert session.find_prompt() == "<acc1>"
-            version = session.send_command("display version", use_textfsm=True)
-            assert isinstance(version, list)
-            assert version[0]["vrp_version"] == "5.170"
-            ports = session.send_command("display port vlan", use_textfsm=True)
-            assert [row["pvid"] for row in ports][:3] == ["100", "100", "1"]  # type: ignore[index]
+            assert "Version 5.170" in str(session.send_command("display version"))
             session.send_config_set(
                 ["interface GigabitEthernet0/0/2", "description by netmiko"], error_pattern=r"Error:"
             )
