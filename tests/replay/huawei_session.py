@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,11 +72,13 @@ class Terminal:
 
 
 @contextmanager
-def terminal(port: int, host: str = "127.0.0.1", password: str = "login-word") -> Iterator[Terminal]:
-    """Log in and turn paging off."""
+def terminal(port: int, link: socket.socket | None = None) -> Iterator[Terminal]:
+    """Log in and turn paging off; `link` is a connection that is there already."""
     with paramiko.SSHClient() as client:
         client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
-        client.connect(host, port, "admin", password, look_for_keys=False, allow_agent=False, timeout=20)
+        client.connect(
+            "127.0.0.1", port, "admin", "login-word", look_for_keys=False, allow_agent=False, timeout=20, sock=link
+        )
         session = Terminal(client.invoke_shell(width=200))
         session.until()
         session.send("screen-length 0 temporary")

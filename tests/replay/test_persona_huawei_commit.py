@@ -179,3 +179,15 @@ def test_commits_are_listed(session: Terminal) -> None:
     listed = session.output("display configuration commit list verbose")
     assert listed[0] == "1) CommitId: 1000000001"
     assert "        Label: first" in listed
+
+
+def test_a_restart_of_a_port_waits_for_no_commit(persona: RunningPersona, session: Terminal) -> None:
+    session.type(
+        f"interface {PORT}", "port-security enable", "port-security protect-action error-down",
+        "port-security mac-address sticky", "port-security mac-address sticky 2ca-0-1 vlan 100",
+    )  # fmt: skip
+    session.send("commit")
+    persona.inject("p1", "02:ba:d0:00:00:66")
+    assert persona.call(lambda switch: switch.running.interfaces[PORT].err_disabled) == "portsec-reachedlimit"
+    assert session.send("restart").endswith(f"[~acc1-{PORT}]")
+    assert persona.call(lambda switch: switch.running.interfaces[PORT].err_disabled) == ""

@@ -31,16 +31,8 @@ HEADERS = [
 ]
 #: Platform and recording of a neighbour whose lines `name :value` must have the same names in the same order.
 FIELDS = [
-    (
-        "huawei_vrp",
-        "display_lldp_neighbor/huawei_vrp_display_lldp_neighbor1.raw",
-        "display lldp neighbor interface {}12",
-    ),
-    (
-        "huawei_vrpv8",
-        "display_lldp_neighbor/huawei_vrp_display_lldp_neighbor3.raw",
-        "display lldp neighbor interface {}12",
-    ),
+    ("huawei_vrp", "display_lldp_neighbor/huawei_vrp_display_lldp_neighbor1.raw"),
+    ("huawei_vrpv8", "display_lldp_neighbor/huawei_vrp_display_lldp_neighbor3.raw"),
 ]
 #: Where the words of a row of the recording begin, by a pattern that both rows match.
 COLUMNS = [
