@@ -46,6 +46,7 @@ def test_names_fit_the_kernel(site: SiteSpec) -> None:
 @pytest.mark.parametrize("name", [switch.name for switch in VENDORS.switches if not switch.bare])
 def test_every_vendors_switch_starts_as_the_installer_left_it(name: str, tmp_path: Path) -> None:
     box = SwitchBox(VENDORS.switch[name], make(), VENDORS, tmp_path)
+    box.folder.mkdir()
     config = parse(persona_config(box))
     plane = LoopbackDataPlane(list(config.ports.values()))
     switch = find(config.platform).switch(config, plane)

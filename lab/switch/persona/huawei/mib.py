@@ -134,20 +134,16 @@ class HuaweiTables:
         index = self._edition.if_index(entry.name)
         if kind.startswith("link"):
             return mib.link_trap(entry, index, up=kind == "linkUp")
-        name: Row = ((*mib.IFX, 1, index), OCTETS, entry.name.encode())
+        described: Row = ((*mib.IF, 2, index), OCTETS, entry.name.encode())
         action: Row = ((*L2MAM, 11, 1, 3, index), INTEGER, ACTIONS[entry.security.violation])
         if kind == "secureViolation":
-            return (*L2MAM, 7, 6), [((*mib.IF, 2, index), OCTETS, entry.name.encode()), action]
-        if kind == "secureMac":
-            held = entry.security
-            return (*SECURE_MAC, 3, 2), [
-                ((*SECURE_MAC, 2, 1, 0), OCTETS, octets(held.last_mac)),
-                ((*SECURE_MAC, 2, 2, 0), INTEGER, held.last_vlan),
-                ((*SECURE_MAC, 2, 3, 0), OCTETS, b""),
-                ((*mib.IF, 1, index), INTEGER, index),
-                name,
-                action,
-            ]
+            return (*L2MAM, 7, 6), [described, action]
+        if kind == "secureMac":  # HUAWEI-SWITCH-L2MAM-EXT-MIB: ifDescr, hwCfgFdbMac, hwCfgFdbVlanId, the action
+            mac, vlan = octets(entry.security.last_mac), entry.security.last_vlan
+            row = (*mac, vlan, *_NO_VSI)
+            seen: list[Row] = [((*L2MAM, 2, 1, 1, *row), OCTETS, mac), ((*L2MAM, 2, 1, 2, *row), INTEGER, vlan)]
+            return (*SECURE_MAC, 3, 2), [described, *seen, action]
+        name: Row = ((*mib.IFX, 1, index), OCTETS, entry.name.encode())
         cause: Row = ((*ERROR_DOWN, 1, 1, 0), OCTETS, _huawei(switch).violation_cause.encode())
         return (*ERROR_DOWN, 2, 1 if kind == "errDisable" else 2), [((*mib.IF, 1, index), INTEGER, index), name, cause]
 

@@ -19,6 +19,8 @@ from lab.switch.persona.model import restore
 _QUESTION = (
     "Warning: Uncommitted configurations found. Are you sure to commit them before exiting? [Y(yes)/N(no)/C(cancel)]:"
 )
+#: Acts, not configuration: they wait for no commit.
+_AT_ONCE = frozenset({"restart", "clear_macs"})
 _AGAIN = "Error: Please choose 'YES', 'NO' or 'CANCEL' first before pressing 'Enter'. [Y/N/C]:"
 
 
@@ -99,6 +101,10 @@ class Vrp8Session(HuaweiSession):
             self._renew()  # somebody else committed, or an address was learned
         assert self.view is not None
         where = (self.view.name, self.view.subject)
+        if match is not None and match.handler in _AT_ONCE:
+            live = config_view(self.switch)
+            live.go(*where)
+            return live.run(match, line)
         printed = self.view.keep_section(line) if match is None else self.view.run(match, line)
         if not printed.startswith("Error"):
             self._lines = (*self._lines, (*where, line))

@@ -120,9 +120,9 @@ class HuaweiSwitch(Switch):
         if security.count(self, entry, mac, vlan):
             index = self.edition.if_index(entry.name)
             self.log(
-                "L2IFPPI/4/PORTSEC_ACTION_ALARM:OID 1.3.6.1.4.1.2011.5.25.42.2.1.7.6 The number of MAC address on "
-                f"interface ({index}/{index}) {entry.name} reaches the limit, and the port status is : "
-                f"{ACTIONS[action]}. (1:restrict;2:protect;3:{self.edition.action})"
+                "L2IFPPI/4/PORTSEC_ACTION_ALARM:OID 1.3.6.1.4.1.2011.5.25.42.2.1.7.6 Interface "
+                f"({index}/{index}) {entry.name} receive insecure MAC address, and the port status is: "
+                f"{ACTIONS[action]}. (1:restrict;2:protect;3:error-down)"
             )
         self.event("secureViolation", entry)
         if self.edition.two_stage:
