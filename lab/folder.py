@@ -53,7 +53,7 @@ owner = "security office"
 """
 _SECRETS = "secrets"
 #: Platforms that ask for a second password.
-_ENABLE = frozenset({"cisco_ios"})
+_ENABLE = frozenset({"cisco_ios", "ruijie_os"})
 _LAB = "secrets/lab.json"
 _ROLES = {"camera": "摄像机", "recorder": "录像机", "server": "服务器", "terminal": "终端"}
 _COLUMNS = ("设备名称", "类型", "MAC地址", "IP地址", "位置", "交换机", "端口", "VLAN")
@@ -185,7 +185,7 @@ def _row(number: int, host: HostSpec) -> tuple[str, ...]:
         f"{plain[:4]}-{plain[4:8]}-{plain[8:]}".upper(),
         plain.upper(),
     )
-    short = "Gi" if SITE.switch[host.switch].platform == "cisco_ios" else "GE"
+    short = "Gi" if SITE.switch[host.switch].platform in {"cisco_ios", "ruijie_os"} else "GE"
     port = host.port.replace("GigabitEthernet", short) if number % 2 else host.port
     mac = spellings[number % len(spellings)]
     return (host.name, _ROLES[host.role], mac, host.ip, host.place, host.switch, port, str(FACE_VLAN))

@@ -159,6 +159,7 @@ _EMULATED = (
     ("sw4", "huawei_vrp", "198.18.0.14", "GigabitEthernet0/0/", "eth11"),
     ("sw5", "huawei_vrpv8", "198.18.0.15", "GE1/0/", "eth10"),
     ("sw6", "h3c_comware", "198.18.0.16", "GigabitEthernet1/0/", "eth9"),
+    ("sw7", "ruijie_os", "198.18.0.17", "GigabitEthernet 0/", "eth8"),
 )
 #: One switch of each vendor around the bare one, with two cameras and a free port (3) each; the rogue is on the first.
 VENDORS = SiteSpec(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -43,11 +44,12 @@ class Plain:
 
 
 @asynccontextmanager
-async def plain(port: int, prompt: str, password: str = "login-word") -> AsyncIterator[Plain]:
-    """Log in and read up to the first prompt."""
+async def plain(port: int, prompt: str, sock: socket.socket | None = None) -> AsyncIterator[Plain]:
+    """Log in, over an open connection when there is one, and read up to the first prompt."""
     async with asyncssh.connect(
-        "127.0.0.1", port, username="admin", password=password, known_hosts=None, client_keys=None, config=None
-    ) as connection:
+        "127.0.0.1", port, username="admin", password="login-word", known_hosts=None, client_keys=None, config=None,
+        sock=sock,
+    ) as connection:  # fmt: skip
         process = await connection.create_process(term_type="vt100", encoding=None)
         session = Plain(Terminal(process), prompt)
         await session.read()
