@@ -118,7 +118,7 @@ def _timer(call: Call) -> None:
 
 
 def _aging(call: Call) -> None:
-    call.switch.running.sticky_aging = 0 if call.no else call.number()
+    call.switch.own.sticky_aging = 0 if call.no else call.number()
 
 
 def _secure_mac(call: Call) -> None:
@@ -146,17 +146,17 @@ def set_static(switch: H3cSwitch, entry: Interface, mac: str, vlan: int) -> None
     """Make a static entry of the MAC table; one of the same address and VLAN elsewhere moves here."""
     if vlan not in switch.running.vlans or not entry.carries(vlan):
         raise Rejected("Error: The VLAN is not permitted on the interface.")
-    others = [held for held in switch.running.statics if (held.mac, held.vlan) != (mac, vlan)]
-    switch.running.statics = [*others, StaticMac(mac, vlan, entry.name)]
+    others = [held for held in switch.own.statics if (held.mac, held.vlan) != (mac, vlan)]
+    switch.own.statics = [*others, StaticMac(mac, vlan, entry.name)]
     switch.program_all()
 
 
 def clear_static(switch: H3cSwitch, mac: str, vlan: int) -> None:
     """Take a static entry away; raises Rejected when there is none."""
-    kept = [held for held in switch.running.statics if (held.mac, held.vlan) != (mac, vlan)]
-    if len(kept) == len(switch.running.statics):
+    kept = [held for held in switch.own.statics if (held.mac, held.vlan) != (mac, vlan)]
+    if len(kept) == len(switch.own.statics):
         raise Rejected("Error: The MAC address entry does not exist.")
-    switch.running.statics = kept
+    switch.own.statics = kept
     switch.program_all()
 
 

@@ -153,7 +153,7 @@ def bridge(switch: Switch, vlan: int, learned: list[FdbEntry]) -> list[Row]:
     for entry in entries:
         if entry.security.enabled:
             fixed |= {(m.vlan or 0, m.mac): names.base_port(entry.name) for m in entry.security.macs.values()}
-    fixed |= {(held.vlan, held.mac): names.base_port(held.interface) for held in own.running.statics}
+    fixed |= {(held.vlan, held.mac): names.base_port(held.interface) for held in own.own.statics}
     for (number, mac), base in fixed.items():
         rows += _address(number, mac, base, 5)
     for row in learned:

@@ -12,7 +12,7 @@ from lab.switch.persona.h3c.model import (
     SECURE,
     H3cRunning,
 )  # fmt: skip
-from lab.switch.persona.model import Binding, Interface
+from lab.switch.persona.model import Binding, Interface, Running
 
 VERSION = "7.1.070, Release 6318P01"
 
@@ -94,7 +94,7 @@ def default_vlan_name(number: int) -> str:
     return f"VLAN {number:04}"
 
 
-def interface(entry: Interface, running: H3cRunning) -> list[str]:
+def interface(entry: Interface, running: Running) -> list[str]:
     """Write one interface's section (head and indented lines)."""
     out = [f"interface {entry.name}"]
     if entry.physical:

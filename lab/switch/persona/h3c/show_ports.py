@@ -126,7 +126,7 @@ def _macs(switch: H3cSwitch) -> list[tuple[str, int, str, str, str]]:
     for entry in switch.running.physical():
         if entry.security.enabled:
             rows += [(held.mac, held.vlan or 0, "Security", entry.name, "N") for held in entry.security.macs.values()]
-    rows += [(held.mac, held.vlan, "Static", held.interface, "N") for held in switch.running.statics]
+    rows += [(held.mac, held.vlan, "Static", held.interface, "N") for held in switch.own.statics]
     known = {(row[0], row[1]) for row in rows}
     learned = [row for row in switch.learned() if (row.mac, row.vlan) not in known]
     return [*rows, *((row.mac, row.vlan, "Learned", ports[row.port], "Y") for row in learned)]

@@ -34,7 +34,7 @@ def show_port_security(call: Call) -> str:
     running, only = call.switch.running, call.interface()
     head = text("port_security.txt").format(
         enabled=_word(PORT_SECURITY in running.flags),
-        aging=running.sticky_aging,
+        aging=call.switch.own.sticky_aging,
         timeout=running.recovery_interval,
         intrusion=_word(INTRUSION_TRAP in running.flags),
         learned=_word(LEARNED_TRAP in running.flags),
@@ -76,7 +76,7 @@ def show_secure_macs(call: Call) -> str:
 
 
 def _left(call: Call, held: SecureMac) -> str:
-    aging = call.switch.running.sticky_aging
+    aging = call.switch.own.sticky_aging
     if not aging or held.kind == "configured":
         return "NOAGED"
     return str(max(int(aging - (call.switch.now() - held.since) / 60), 0))

@@ -27,7 +27,6 @@ class H3cSwitch(Switch):
     """An H3C S5130S-28S-EI."""
 
     oui = "703d15"
-    running: H3cRunning
 
     def __init__(self, config: Config, dataplane: DataPlane, now: Callable[[], float] | None = None) -> None:
         #: Configuration files by name, beside startup.cfg; a power cut loses them here.
@@ -59,6 +58,12 @@ class H3cSwitch(Switch):
         running.recovery_interval = 20
         return running
 
+    @property
+    def own(self) -> H3cRunning:
+        """Give the running configuration as what it is."""
+        assert isinstance(self.running, H3cRunning)
+        return self.running
+
     def load(self, text: str) -> None:
         """Apply a configuration text as the boot loader does."""
         from lab.switch.persona.h3c.views import apply_text
@@ -69,7 +74,7 @@ class H3cSwitch(Switch):
 
     def body(self) -> str:
         """Write the running configuration."""
-        return render.body(self.running)
+        return render.body(self.own)
 
     def replace(self, text: str) -> None:
         """Bring the running configuration to what `text` says, without a reboot (configuration replace file)."""
@@ -106,7 +111,7 @@ class H3cSwitch(Switch):
         if not entry.security.enabled:
             return Admission(None, pairs)
         secured = {mac for mac, held in entry.security.macs.items() if entry.carries(entry.vlan_of(held))}
-        static = {held.mac for held in self.running.statics if held.interface == entry.name}
+        static = {held.mac for held in self.own.statics if held.interface == entry.name}
         return Admission(frozenset(secured | static), pairs)
 
     def bound_pairs(self, entry: Interface) -> frozenset[tuple[str, str]]:
@@ -159,8 +164,8 @@ class H3cSwitch(Switch):
         """Do what time does: blocks and sticky addresses end, uncommitted settings go, shut ports come back."""
         now = self.now()
         self.blocked = {key: held for key, held in self.blocked.items() if held[1] > now}
-        if self.running.sticky_aging:
-            self._age(now - self.running.sticky_aging * 60)
+        if self.own.sticky_aging:
+            self._age(now - self.own.sticky_aging * 60)
         if self.uncommitted is not None and self.uncommitted[0] <= now:
             text, self.uncommitted = self.uncommitted[1], None
             self.replace(text)

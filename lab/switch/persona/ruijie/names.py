@@ -52,8 +52,8 @@ def short(name: str) -> str:
 def if_index(name: str) -> int:
     """Give the ifIndex, which is the bridge port, too (recording ruijie): 4096 and the VLAN's number for a VLAN."""
     kind, numbers = split(name)
-    member = (numbers[0] - 1) * _MEMBER if len(numbers) > 2 else 0
-    return member + _OFFSET[kind] + numbers[-1]
+    port = _OFFSET[kind] + numbers[-1]
+    return (numbers[0] - 1) * _MEMBER + port if len(numbers) > 2 else port
 
 
 def order(name: str) -> tuple[str, tuple[int, ...]]:

@@ -41,10 +41,10 @@ def add(switch: Switch, entry: Interface, secure: SecureMac) -> None:
 
 def bind(switch: RuijieSwitch, entry: Interface, wanted: Binding, *, on: bool) -> None:
     """Give a port a secure IP address (with a MAC, or of any secure one), or take it away; raises Rejected."""
-    held = switch.running.secured
+    held = switch.own.secured
     if on == (wanted in held):
         raise Rejected(f"% The binding {'already exists' if on else 'does not exist'}.")
-    switch.running.secured = [*held, wanted] if on else [b for b in held if b != wanted]
+    switch.own.secured = [*held, wanted] if on else [b for b in held if b != wanted]
     switch.program(entry)
 
 

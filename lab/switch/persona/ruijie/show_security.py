@@ -36,7 +36,7 @@ def _addresses(switch: RuijieSwitch, ports: list[Interface]) -> list[str]:
         for held in entry.security.macs.values():
             row = f"{entry.vlan_of(held):<4} {names.dotted(held.mac):<15} {'':<15} {_KINDS[held.kind]:<10} {port:<8}"
             rows.append(f"{row} {_left(switch, entry, held)}")
-        for pair in switch.running.secured:
+        for pair in switch.own.secured:
             if pair.interface == entry.name:
                 mac, vlan = (names.dotted(pair.mac), str(pair.vlan)) if pair.mac else ("", "")
                 rows.append(f"{vlan:<4} {mac:<15} {pair.ip:<15} {'Configured':<10} {port:<8} -")

@@ -59,7 +59,7 @@ def show_running_if(call: Call) -> str:
     """Show one interface's section."""
     entry = call.interface()
     assert entry is not None
-    return _sized("\n".join(render.interface(entry, call.switch.running.secured)))
+    return _sized("\n".join(render.interface(entry, call.switch.own.secured)))
 
 
 def show_startup(call: Call) -> str:

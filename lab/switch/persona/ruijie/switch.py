@@ -27,7 +27,6 @@ class RuijieSwitch(Switch):
 
     oui = "58696c"
     violation_cause = "port-security"
-    running: RuijieRunning
 
     def factory_default(self) -> RuijieRunning:
         """Make the configuration of a switch without one."""
@@ -38,6 +37,12 @@ class RuijieSwitch(Switch):
         interfaces["VLAN 1"] = Interface("VLAN 1")
         return RuijieRunning(self.config.hostname, interfaces, {1: "VLAN0001"}, lldp=True)
 
+    @property
+    def own(self) -> RuijieRunning:
+        """Give the running configuration as what it is."""
+        assert isinstance(self.running, RuijieRunning)
+        return self.running
+
     def load(self, text: str) -> None:
         """Apply a configuration text as the boot loader does."""
         from lab.switch.persona.ruijie.modes import apply_text
@@ -46,7 +51,7 @@ class RuijieSwitch(Switch):
 
     def body(self) -> str:
         """Write the running configuration."""
-        return render.body(self.running, self.running.secured)
+        return render.body(self.running, self.own.secured)
 
     def admission(self, entry: Interface) -> Admission:
         """Say which frames a port admits: those of its secure addresses, and of its bound pairs where it has some."""
@@ -60,7 +65,7 @@ class RuijieSwitch(Switch):
 
     def secured_pairs(self, entry: Interface) -> frozenset[tuple[str, str]] | None:
         """Give the pairs of the port's secure IP addresses; None when it has none. Without a MAC, any secure one is."""
-        held = [b for b in self.running.secured if b.interface == entry.name]
+        held = [b for b in self.own.secured if b.interface == entry.name]
         if not held:
             return None
         return frozenset((mac, b.ip) for b in held for mac in ([b.mac] if b.mac else entry.security.macs))
