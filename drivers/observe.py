@@ -188,7 +188,7 @@ class _Facts:
             "source_guard": self._guard(name, told.get("source_guard"), access),
             "violation": _VIOLATIONS.get(violation),
             "secure_macs": self._secure_macs(name, row, access),
-            "ip_bindings": self._ip_bindings(name, access),
+            "ip_bindings": self._ip_bindings(name, row, access),
         }
         return PortConfig(**values)  # type: ignore[arg-type]
 
@@ -199,8 +199,13 @@ class _Facts:
         return said and (self.guarded is None or access_vlan in self.guarded) and not self.trusts(name)
 
     def _secure(self, name: str, row: Row, oddities: list[Text]) -> bool | None:
-        """Tell whether security is configured and, where the switch lists secured ports, the port is listed."""
+        """Tell whether security is configured and, where the switch lists secured ports, the port is listed.
+
+        None for a variant that the templates do not write (a mode that asks a RADIUS server).
+        """
         configured = row.get("secure")
+        if isinstance(configured, str):
+            return None
         if Fact.SECURE not in self.rows:
             return configured if isinstance(configured, bool) else None
         listed = any(entry.get("secure") is True for entry in self.of(Fact.SECURE, name))
@@ -233,12 +238,22 @@ class _Facts:
                 found[mac, vlan or access_vlan] = entry.get("kind") == "sticky"
         return frozenset(SecureMac(mac, vlan, sticky) for (mac, vlan), sticky in found.items())
 
-    def _ip_bindings(self, name: str, access_vlan: int | None) -> frozenset[IpBinding] | None:
-        """Give the static pairs; where the platform keeps no VLAN with them, they are in the port's own."""
-        if Fact.IP_BINDING not in self.rows:
+    def _ip_bindings(self, name: str, row: Row, access_vlan: int | None) -> frozenset[IpBinding] | None:
+        """Give the static pairs; where the platform keeps no VLAN with them, they are in the port's own.
+
+        They are rows of their own, or members of the port's (`bound_mac`, `bound_ip`, `bound_vlan`). None, not known,
+        when a member is no pair: a binding without a MAC, or one that another feature enforces.
+        """
+        members = row.get("ip_bindings", [])
+        assert isinstance(members, list)
+        if (Fact.IP_BINDING not in self.rows and "ip_bindings" not in row) or any(
+            "bound_mac" not in member or "bound_ip" not in member for member in members
+        ):
             return None
-        rows = [row for row in self.of(Fact.IP_BINDING, name) if row.get("kind", "static") == "static"]
-        return frozenset(IpBinding(_text(row, "mac"), _text(row, "ip"), _vlan(row) or access_vlan or 0) for row in rows)
+        rows = [each for each in self.of(Fact.IP_BINDING, name) if each.get("kind", "static") == "static"]
+        told = [(_text(each, "mac"), _text(each, "ip"), _vlan(each)) for each in rows]
+        told += [(_text(each, "bound_mac"), _text(each, "bound_ip"), each.get("bound_vlan")) for each in members]
+        return frozenset(IpBinding(mac, ip, vlan or access_vlan or 0) for mac, ip, vlan in told)
 
     def _learned(self, name: str, config: PortConfig) -> frozenset[Learned]:
         """Give the port's part of the FDB. Switches show a secured MAC as static; here it is secure, which it is."""
@@ -273,12 +288,13 @@ class _Facts:
         above: list[tuple[int, str]] = []
         for row in self.rows[fact]:
             line = _text(row, "line").rstrip()
-            if not line or volatile.search(line):
-                continue
             text = line.lstrip()
             depth = len(line) - len(text)
-            while above and above[-1][0] >= depth:
+            # Also a line that says nothing ends a section: Comware's `#`, after which indented lines belong to no one.
+            while text and above and above[-1][0] >= depth:
                 above.pop()
+            if not line or volatile.search(line):
+                continue
             above.append((depth, text))
             yield tuple(part for _, part in above)
 
