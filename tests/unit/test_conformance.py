@@ -9,14 +9,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from drivers.dialect import Fact
+from drivers.dialect import Fact, Read
 from drivers.dialects import PLATFORMS, dialect
 from drivers.observe import observe
 from drivers.parse import parse
 from drivers.reading import read_state
 from drivers.redact import blank_secrets
-from policies.errors import CommandRejected, VerifyFailed
+from policies.errors import CommandRejected, UnparsedOutput, VerifyFailed
 from tests.unit import conformance
 from tests.unit.conversations import exchanges as conversation
 from tests.unit.conversations import session
@@ -120,6 +122,35 @@ class TestRefusals:
         spoken = dialect(platform)
         markers = spoken.failure + spoken.failure_config
         assert not any(re.search(pattern, line, re.MULTILINE) for pattern in markers)
+
+
+READS = [
+    pytest.param(platform, read, id=f"{platform}-{read.command}-{read.fact}")
+    for platform in conformance.PLATFORMS
+    for read in dialect(platform).reads
+]
+
+
+class TestReads:
+    @pytest.mark.parametrize(("platform", "read"), READS)
+    def test_a_refusal_never_parses_as_no_rows(self, platform: str, read: Read) -> None:
+        prompt = conformance.data(platform, "prompts")["prompt"][0]
+        for line in conformance.data(platform, "failures")["refused"]:
+            if line.lstrip().startswith("%"):
+                for text in (line, f"{prompt}{read.command}\r\n{line}\r\n{prompt}"):
+                    with pytest.raises(UnparsedOutput):
+                        parse(read, text)
+
+    @pytest.mark.parametrize(("platform", "read"), READS)
+    @settings(max_examples=40)
+    @given(text=st.text(max_size=200) | st.text("GEgiVLANvlan0123/.:-<>[]% \n\x08\r\t#", max_size=200))
+    def test_any_text_gives_rows_or_the_typed_error(self, platform: str, read: Read, text: str) -> None:
+        try:
+            found = parse(read, text)
+        except UnparsedOutput as error:
+            assert "\n" not in str(error)
+        else:
+            assert isinstance(found, list)
 
 
 class TestSecrets:

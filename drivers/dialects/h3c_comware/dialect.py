@@ -32,7 +32,7 @@ DIALECT = Dialect(
         r"^\s*(?:Error:|Permission denied)[^\n]*",
     ),
     failure_config=(
-        r"^\s*(?:Error|Failed|Fail|Can ?not|Can't|Unable|Invalid|Please (?!wait)|Operation (?:failed|aborted))\b[^\n]*",
+        r"^\s*(?:Error|Failed|Fail|Can ?not|Can't|Unable|Invalid|Please (?!wait|input)|Operation (?:failed|aborted))\b[^\n]*",
         (
             r"^(?!%[A-Z][a-z]{2} )[^\n]*\b(?:[Ff]ail(?:ed|s|ure)?|[Dd]enied|[Cc]onflicts?|does not exist|doesn't exist|"
             r"already exists?|not supported|not allowed|[Cc]annot|[Cc]an't|exceeds?|[Ii]nvalid)\b[^\n]*"
