@@ -234,10 +234,15 @@ class _Facts:
         return frozenset(SecureMac(mac, vlan, sticky) for (mac, vlan), sticky in found.items())
 
     def _ip_bindings(self, name: str, access_vlan: int | None) -> frozenset[IpBinding] | None:
-        """Give the static pairs; where the platform keeps no VLAN with them, they are in the port's own."""
+        """Give the static pairs; where the platform keeps no VLAN with them, they are in the port's own.
+
+        None, not known, when an address is bound without the other one: a pair could not be given back so.
+        """
         if Fact.IP_BINDING not in self.rows:
             return None
         rows = [row for row in self.of(Fact.IP_BINDING, name) if row.get("kind", "static") == "static"]
+        if any("mac" not in row or "ip" not in row for row in rows):
+            return None
         return frozenset(IpBinding(_text(row, "mac"), _text(row, "ip"), _vlan(row) or access_vlan or 0) for row in rows)
 
     def _learned(self, name: str, config: PortConfig) -> frozenset[Learned]:
