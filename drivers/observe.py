@@ -242,18 +242,17 @@ class _Facts:
         """Give the static pairs; where the platform keeps no VLAN with them, they are in the port's own.
 
         They are rows of their own, or members of the port's (`bound_mac`, `bound_ip`, `bound_vlan`). None, not known,
-        when a member is no pair: a binding without a MAC, or one that another feature enforces.
+        when an address is bound without the other one, or by another feature: a pair could not be given back so.
         """
         members = row.get("ip_bindings", [])
         assert isinstance(members, list)
-        if (Fact.IP_BINDING not in self.rows and "ip_bindings" not in row) or any(
-            "bound_mac" not in member or "bound_ip" not in member for member in members
-        ):
+        if Fact.IP_BINDING not in self.rows and "ip_bindings" not in row:
             return None
         rows = [each for each in self.of(Fact.IP_BINDING, name) if each.get("kind", "static") == "static"]
-        told = [(_text(each, "mac"), _text(each, "ip"), _vlan(each)) for each in rows]
-        told += [(_text(each, "bound_mac"), _text(each, "bound_ip"), each.get("bound_vlan")) for each in members]
-        return frozenset(IpBinding(mac, ip, vlan or access_vlan or 0) for mac, ip, vlan in told)
+        rows += [_bound(member) for member in members]
+        if any("mac" not in each or "ip" not in each for each in rows):
+            return None
+        return frozenset(IpBinding(_text(row, "mac"), _text(row, "ip"), _vlan(row) or access_vlan or 0) for row in rows)
 
     def _learned(self, name: str, config: PortConfig) -> frozenset[Learned]:
         """Give the port's part of the FDB. Switches show a secured MAC as static; here it is secure, which it is."""
@@ -329,6 +328,11 @@ def _merged(rows: Iterable[Row], *, last: bool = False) -> Row:
             if value is not None and (merged.get(name) is None or (last and value != "")):
                 merged[name] = value
     return merged
+
+
+def _bound(member: object) -> Row:
+    """Give a member of a port's `ip_bindings` as a row; one that is no pair, but a vendor's text, has nothing in it."""
+    return {key.removeprefix("bound_"): value for key, value in member.items()} if isinstance(member, dict) else {}
 
 
 def _text(row: Mapping[str, object], name: str) -> str:

@@ -1,213 +1,180 @@
-"""Every dialect with a folder of conformance data keeps to it: states, prompts, refusals, secrets, saving, drift."""
+"""Every dialect against its data sets: prompts, questions, refusals, secrets, drift, and whole transcripts."""
 
 from __future__ import annotations
 
 import re
-import tomllib
-from dataclasses import replace
-from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from drivers.dialect import Fact, Read
-from drivers.dialects import PLATFORMS, dialect
+from drivers.dialects import PLATFORMS
 from drivers.observe import observe
-from drivers.parse import parse
-from drivers.reading import read_state
+from drivers.parse import find_reads, parse
 from drivers.redact import blank_secrets
-from policies.errors import CommandRejected, UnparsedOutput, VerifyFailed
-from tests.unit import conformance
-from tests.unit.conversations import exchanges as conversation
-from tests.unit.conversations import session
+from policies.errors import UnparsedOutput
+from tests.conformance import FOLDER, NOW, REAL, Conformance, Transcript, anchored, answers_of, every, seen
 
-NOW = datetime(2026, 11, 30, 10, 0, tzinfo=UTC)
-EACH = [pytest.param(name, id=name) for name in conformance.PLATFORMS]
+KINDS = ("prompt", "config_prompt", "interface_prompt")
 
 
-def cases(name: str, *keys: str) -> list[object]:
-    """Give a parameter for every entry of one list of every platform."""
+def each(field: str) -> list[object]:
+    """Give (data, item) for every item of a data set, of every platform."""
     return [
-        pytest.param(platform, entry, id=f"{platform}-{key}-{number}")
-        for platform in conformance.PLATFORMS
-        for key in keys
-        for number, entry in enumerate(conformance.data(platform, name)[key])
+        pytest.param(data, item, id=f"{data.platform}-{number}")
+        for data in every()
+        for number, item in enumerate(getattr(data, field))
     ]
 
 
-def sessions() -> list[object]:
-    return [
-        pytest.param(platform, path, id=f"{platform}-{path.stem}")
-        for platform in conformance.PLATFORMS
-        for path in conformance.transcripts(platform)
-    ]
+def matches(patterns: tuple[str, ...], text: str) -> bool:
+    return any(re.search(pattern, text, re.MULTILINE) for pattern in patterns)
 
 
-@pytest.mark.parametrize("platform", EACH)
-def test_a_folder_is_whole_and_belongs_to_a_dialect(platform: str) -> None:
-    assert platform in PLATFORMS
-    for name in conformance.LISTS:
-        assert conformance.data(platform, name), name
-    found = conformance.transcripts(platform)
-    assert found, "no transcript"
-    folder = conformance.ROOT / platform / "transcripts"
-    assert {path.stem for path in found} == {path.stem for path in folder.glob("*.toml")}
+def test_every_dialect_has_its_data_or_a_real_switch() -> None:
+    assert {data.platform for data in every()} | REAL == set(PLATFORMS)
+    for data in every():
+        sets = ("prompts", "no_prompts", "refused", "not_refused", "secret", "not_secret", "same", "drift")
+        assert all(getattr(data, name) for name in sets), data.platform
 
 
-class TestTranscripts:
-    @pytest.mark.parametrize(("platform", "path"), sessions())
-    def test_a_session_read_one_character_at_a_time_gives_the_expected_state(self, platform: str, path: Path) -> None:
-        wanted = tomllib.loads(path.with_suffix(".toml").read_text("utf-8"))
-        assert wanted.pop("how") in ("recorded", "documentation")
-        spoken = dialect(platform)
-        recording = conformance.exchanges(spoken, path.read_text("utf-8"), wanted.pop("refusal", ""))
-        with session(spoken, recording) as opened:
-            seen = read_state(opened, "sw", NOW)
-        lacking, differs = set(wanted.pop("lacking")), wanted.pop("startup_differs", None)
-        assert seen.capabilities == spoken.capabilities - lacking
-        if wanted.pop("unsaved", False):
-            assert seen.startup_differs
-        else:
-            assert seen.startup_differs == (None if differs is None else tuple(differs))
-        assert conformance.described(seen) == wanted
-
-    @pytest.mark.parametrize(("platform", "path"), sessions())
-    def test_every_answer_of_a_session_is_of_a_command_that_the_dialect_reads(self, platform: str, path: Path) -> None:
-        spoken = dialect(platform)
-        known = {name for read in spoken.reads for name in (read.command, *read.aliases)}
-        assert set(conformance.answers(spoken, path.read_text("utf-8"))[1]) <= known
+@pytest.mark.parametrize(("data", "case"), each("prompts"))
+def test_a_prompt_is_of_one_mode(data: Conformance, case: tuple[str, str]) -> None:
+    text, kind = case
+    assert [name for name in KINDS if re.fullmatch(anchored(data, name), text)] == [kind]
+    if kind == "prompt":
+        found = re.fullmatch(data.dialect.prompt, text)
+        assert found is not None
+        assert found["host"] == data.host
 
 
-class TestPrompts:
-    KINDS = (("prompt", "prompt"), ("config", "config_prompt"), ("interface", "interface_prompt"))
-
-    @pytest.mark.parametrize("platform", EACH)
-    def test_each_prompt_is_known_as_one_of_its_mode_and_other_lines_are_none(self, platform: str) -> None:
-        told, spoken = conformance.data(platform, "prompts"), dialect(platform)
-        for kind, name in self.KINDS:
-            assert told[kind]
-            for text in told[kind]:
-                assert re.fullmatch(getattr(spoken, name), text), (kind, text)
-        for text in told["prompt"]:
-            assert not re.fullmatch(spoken.config_prompt, text), text
-            assert not re.fullmatch(spoken.interface_prompt, text), text
-        for text in told["none"]:
-            for _, name in self.KINDS:
-                assert not re.fullmatch(getattr(spoken, name), text), (name, text)
-
-    @pytest.mark.parametrize(("platform", "greeting"), cases("prompts", "prompt"))
-    def test_a_login_at_this_prompt_is_understood(self, platform: str, greeting: str) -> None:
-        spoken = replace(dialect(platform), enable=None)
-        turns = [(line, "", greeting) for line in spoken.on_open]
-        recording = conversation(*turns, ("x", "yes\r\n", greeting), greeting=f"\r\n{greeting}")
-        with session(spoken, recording) as opened:
-            assert opened.hostname
-            assert opened.hostname in greeting
-            assert opened.read("x") == "yes"
+@pytest.mark.parametrize(("data", "text"), each("no_prompts"))
+def test_another_line_is_no_prompt(data: Conformance, text: str) -> None:
+    assert not any(re.fullmatch(anchored(data, name), text) for name in KINDS)
 
 
-class TestRefusals:
-    @pytest.mark.parametrize(("platform", "line"), cases("failures", "refused"))
-    def test_a_refusal_is_one_wherever_it_comes(self, platform: str, line: str) -> None:
-        assert any(re.search(pattern, line, re.MULTILINE) for pattern in dialect(platform).failure)
-
-    @pytest.mark.parametrize(("platform", "line"), cases("failures", "refused_configuring"))
-    def test_a_refusal_of_a_setting_is_one(self, platform: str, line: str) -> None:
-        assert any(re.search(pattern, line, re.MULTILINE) for pattern in dialect(platform).failure_config)
-
-    @pytest.mark.parametrize(("platform", "line"), cases("failures", "accepted"))
-    def test_a_notice_is_no_refusal(self, platform: str, line: str) -> None:
-        spoken = dialect(platform)
-        markers = spoken.failure + spoken.failure_config
-        assert not any(re.search(pattern, line, re.MULTILINE) for pattern in markers)
+@pytest.mark.parametrize(("data", "case"), each("questions"))
+def test_a_question_is_known_and_has_its_reply(data: Conformance, case: tuple[str, str, str]) -> None:
+    text, where, reply = case
+    save = data.dialect.save
+    known = {
+        "greetings": data.dialect.greetings,
+        "answers": data.dialect.answers,
+        "save": save.answers if save is not None else (),
+    }[where]
+    assert [answer for question, answer in known if re.search(rf"(?:{question})\Z", text)] == [reply]
 
 
-READS = [
-    pytest.param(platform, read, id=f"{platform}-{read.command}-{read.fact}")
-    for platform in conformance.PLATFORMS
-    for read in dialect(platform).reads
-]
+@pytest.mark.parametrize(("data", "text"), each("not_asked"))
+def test_what_is_not_listed_is_not_answered(data: Conformance, text: str) -> None:
+    known = (*data.dialect.greetings, *data.dialect.answers)
+    assert not any(re.search(rf"(?:{question})\Z", text) for question, _ in known)
 
 
-class TestReads:
-    @pytest.mark.parametrize(("platform", "read"), READS)
-    def test_a_refusal_never_parses_as_no_rows(self, platform: str, read: Read) -> None:
-        prompt = conformance.data(platform, "prompts")["prompt"][0]
-        for line in conformance.data(platform, "failures")["refused"]:
-            if line.lstrip().startswith("%"):
-                for text in (line, f"{prompt}{read.command}\r\n{line}\r\n{prompt}"):
-                    with pytest.raises(UnparsedOutput):
-                        parse(read, text)
-
-    @pytest.mark.parametrize(("platform", "read"), READS)
-    @settings(max_examples=40)
-    @given(text=st.text(max_size=200) | st.text("GEgiVLANvlan0123/.:-<>[]% \n\x08\r\t#", max_size=200))
-    def test_any_text_gives_rows_or_the_typed_error(self, platform: str, read: Read, text: str) -> None:
-        try:
-            found = parse(read, text)
-        except UnparsedOutput as error:
-            assert "\n" not in str(error)
-        else:
-            assert isinstance(found, list)
+@pytest.mark.parametrize(("data", "answer"), each("refused"))
+def test_a_refusal_is_a_failure(data: Conformance, answer: str) -> None:
+    assert matches(data.dialect.failure, answer)
 
 
-class TestSecrets:
-    @pytest.mark.parametrize(("platform", "line"), cases("secrets", "vanish"))
-    def test_a_secret_vanishes_and_the_lines_first_word_stays(self, platform: str, line: str) -> None:
-        shown = blank_secrets(dialect(platform), line)
-        assert "PLAIN" in line
-        assert "PLAIN" not in shown
-        assert "<secret>" in shown
-        assert shown.split()[0] == line.split(maxsplit=1)[0]
-
-    @pytest.mark.parametrize(("platform", "line"), cases("secrets", "stay"))
-    def test_a_line_without_a_secret_stays_as_it_is(self, platform: str, line: str) -> None:
-        assert blank_secrets(dialect(platform), line) == line
+@pytest.mark.parametrize(("data", "answer"), each("refused_config"))
+def test_some_answers_are_failures_of_configuration_only(data: Conformance, answer: str) -> None:
+    assert matches(data.dialect.failure_config, answer)
+    assert not matches(data.dialect.failure, answer)
 
 
-class TestSave:
-    @pytest.mark.parametrize(("platform", "said"), cases("save", "saved", "not_saved"))
-    def test_only_an_answer_that_says_so_is_a_save(self, platform: str, said: str) -> None:
-        spoken = replace(dialect(platform), enable=None)
-        assert spoken.save is not None
-        prompt = conformance.data(platform, "prompts")["prompt"][0]
-        turns = [(line, "", prompt) for line in spoken.on_open]
-        answer = said.replace("\n", "\r\n") + "\r\n"
-        recording = conversation(*turns, (spoken.save.command, answer, prompt), greeting=f"\r\n{prompt}")
-        with session(spoken, recording) as opened:
-            if said in conformance.data(platform, "save")["saved"]:
-                opened.save()
-            else:
-                with pytest.raises((VerifyFailed, CommandRejected)):
-                    opened.save()
-
-    @pytest.mark.parametrize("platform", EACH)
-    def test_what_a_switch_may_ask_while_saving_is_answered(self, platform: str) -> None:
-        told, spoken = conformance.data(platform, "save"), replace(dialect(platform), enable=None)
-        assert spoken.save is not None
-        for question in told["questions"]:
-            answered = next(
-                reply for asks, reply in spoken.save.answers if re.search(f"(?:{asks})$", question["asked"])
-            )
-            assert answered == question["answered"], question["asked"]
+@pytest.mark.parametrize(("data", "answer"), each("not_refused"))
+def test_a_log_message_or_a_notice_is_no_failure(data: Conformance, answer: str) -> None:
+    assert not matches(data.dialect.failure + data.dialect.failure_config, answer)
 
 
-class TestDrift:
-    @pytest.mark.parametrize(
-        ("platform", "case"),
-        [
-            pytest.param(platform, case, id=f"{platform}-{case['name']}")
-            for platform in conformance.PLATFORMS
-            for case in conformance.data(platform, "drift")["case"]
-        ],
-    )
-    def test_a_difference_of_startup_is_told_with_its_section_and_without_secrets(
-        self, platform: str, case: dict[str, object]
-    ) -> None:
-        spoken = dialect(platform)
-        texts = {Fact.RUNNING: str(case["running"]), Fact.STARTUP: str(case["startup"])}
-        told = [(read, parse(read, texts[read.fact])) for read in spoken.reads if read.fact in texts]
-        seen = observe(spoken, told, switch="sw", read_at=NOW)
-        assert seen.startup_differs == tuple(case["drift"])  # type: ignore[arg-type]
+@pytest.mark.parametrize(("data", "line"), each("secret"))
+def test_a_secret_vanishes_and_the_rest_of_its_line_stays(data: Conformance, line: str) -> None:
+    shown = blank_secrets(data.dialect, line)
+    assert "PLAIN" not in shown
+    assert "<secret>" in shown
+    assert shown.split()[0] == line.split(maxsplit=1)[0]
+
+
+@pytest.mark.parametrize(("data", "line"), each("not_secret"))
+def test_a_line_without_a_secret_stays_as_it_is(data: Conformance, line: str) -> None:
+    assert blank_secrets(data.dialect, line) == line
+
+
+@pytest.mark.parametrize("data", every(), ids=lambda data: data.platform)
+def test_secrets_vanish_from_a_whole_configuration(data: Conformance) -> None:
+    shown = "\n".join(data.secret)
+    for pattern in data.dialect.secrets:
+        assert re.compile(pattern).groups == 1
+        shown = re.sub(pattern, lambda found: found[0].replace(found[1], "<secret>"), shown, flags=re.MULTILINE)
+    assert "PLAIN" not in shown
+    assert shown.count("\n") == len(data.secret) - 1
+
+
+def differs(data: Conformance, running: str, startup: str) -> tuple[str, ...] | None:
+    reads = {read.fact.value: read.command for read in data.dialect.reads if read.fact.value in ("running", "startup")}
+    said_now = {reads["running"]: running, reads["startup"]: startup}
+    known = [read for read in data.dialect.reads if read.command in said_now and read.observe]
+    answers = [(read, parse(read, said_now[read.command])) for read in known]
+    return observe(data.dialect, answers, switch="sw", read_at=NOW).startup_differs
+
+
+@pytest.mark.parametrize(("data", "pair"), each("same"))
+def test_what_differs_between_two_readings_of_one_state_is_no_drift(data: Conformance, pair: tuple[str, str]) -> None:
+    assert differs(data, *pair) == ()
+
+
+@pytest.mark.parametrize(("data", "case"), each("drift"))
+def test_drift_is_shown_with_the_section_that_it_is_in(
+    data: Conformance, case: tuple[str, str, tuple[str, ...]]
+) -> None:
+    running, startup, shown = case
+    assert differs(data, running, startup) == shown
+
+
+# -- transcripts -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("data", "transcript"), each("transcripts"))
+def test_a_transcript_shows_what_a_person_reads_in_it(data: Conformance, transcript: Transcript) -> None:
+    switch = seen(data.dialect, answers_of(data.platform, transcript.name))
+    for name, value in transcript.switch.items():
+        assert getattr(switch, name) == value, name
+    assert len(switch.ports) == transcript.count, sorted(switch.ports)
+    for name, expected in transcript.ports.items():
+        port = switch.ports[name]
+        assert port.config == expected.config, name
+        assert {key: getattr(port, key) for key in expected.more} == expected.more, name
+
+
+@pytest.mark.parametrize(("data", "transcript"), each("transcripts"))
+def test_every_answer_of_a_transcript_is_read(data: Conformance, transcript: Transcript) -> None:
+    for command, text in answers_of(data.platform, transcript.name).items():
+        # One answer may tell of several things, and need not tell of all.
+        assert any(parse(read, text) for read in find_reads(data.dialect, command)), command
+
+
+@pytest.mark.parametrize("data", every(), ids=lambda data: data.platform)
+def test_every_folder_of_transcripts_is_used_and_says_where_it_is_from(data: Conformance) -> None:
+    folder = FOLDER / data.platform
+    folders = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    assert folders == {transcript.name for transcript in data.transcripts}
+    for path in folder.glob("*/*.txt"):
+        first = path.read_text("utf-8").split("\n", 1)[0]
+        assert re.fullmatch(r"source: (?:recording|document), \S.*", first), path.name
+
+
+@pytest.mark.parametrize(("data", "transcript"), each("transcripts"))
+def test_a_transcript_cut_anywhere_gives_the_typed_error_or_less_never_more(
+    data: Conformance, transcript: Transcript
+) -> None:
+    answers = answers_of(data.platform, transcript.name)
+    for read in data.dialect.reads:
+        if read.command not in answers or not read.observe:
+            continue
+        text = answers[read.command]
+        whole = parse(read, text)
+        for cut in range(0, len(text), max(1, len(text) // 23)):
+            try:
+                rows = parse(read, text[:cut])
+            except UnparsedOutput:
+                continue
+            assert len(rows) <= len(whole)
+            assert rows[:-1] == whole[: max(0, len(rows) - 1)]

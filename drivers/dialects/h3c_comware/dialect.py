@@ -5,10 +5,10 @@ with static MACs, not in `autolearn` with security MACs: see docs/adr/0009-comwa
 mode, so that the port's own device is never shut out; nothing has to be switched off while they change.
 """
 
-from drivers.dialect import Dialect, Items, Save, Set, Tested
+from drivers.dialect import Dialect, Save, Tested
 from drivers.dialects.h3c_comware.reads import READS
 from drivers.dialects.h3c_comware.secrets import SECRETS
-from policies.model import PortMode, Violation
+from drivers.dialects.h3c_comware.settings import ORDER, SETTINGS
 
 _HOST = r"(?P<host>[^<>\[\]\s]{1,64})"
 
@@ -32,66 +32,14 @@ DIALECT = Dialect(
         r"^\s*(?:Error:|Permission denied)[^\n]*",
     ),
     failure_config=(
-        r"^\s*(?:Error|Failed|Fail|Can ?not|Can't|Unable|Invalid|Please (?!wait|input)|Operation (?:failed|aborted))\b[^\n]*",
+        r"^\s*(?:Error|Fail|Failed|Can ?not|Can't|Unable|Invalid|Please (?!wait|input)|Operation aborted)\b[^\n]*",
         (
             r"^(?!%[A-Z][a-z]{2} )[^\n]*\b(?:[Ff]ail(?:ed|s|ure)?|[Dd]enied|[Cc]onflicts?|does not exist|doesn't exist|"
             r"already exists?|not supported|not allowed|[Cc]annot|[Cc]an't|exceeds?|[Ii]nvalid)\b[^\n]*"
         ),
     ),
-    settings={
-        "mode": Set(
-            by_value={
-                PortMode.ACCESS: ("port link-type access",),
-                PortMode.TRUNK: ("port link-type trunk",),
-            }
-        ),
-        "access_vlan": Set(value=("port access vlan {value}",), by_value={1: ("undo port access vlan",)}),
-        "violation": Set(
-            by_value={
-                Violation.PROTECT: ("undo port-security intrusion-mode",),
-                Violation.RESTRICT: ("port-security intrusion-mode blockmac",),
-                Violation.SHUTDOWN: ("port-security intrusion-mode disableport",),
-            }
-        ),
-        "secure_macs": Items(
-            add=("mac-address static {mac_dashed} vlan {vlan}",),
-            remove=("undo mac-address static {mac_dashed} vlan {vlan}",),
-            add_sticky=("port-security mac-address security sticky {mac_dashed} vlan {vlan}",),
-            remove_sticky=("undo port-security mac-address security sticky {mac_dashed} vlan {vlan}",),
-        ),
-        # Port security is switched on for the whole switch here: without it the mode is kept and not in force.
-        "secure": Set(
-            by_value={
-                True: ("quit", "port-security enable", "interface {port}", "port-security port-mode secure"),
-                False: ("undo port-security port-mode",),
-            }
-        ),
-        "ip_bindings": Items(
-            add=("ip source binding ip-address {ip} mac-address {mac_dashed}",),
-            remove=("undo ip source binding ip-address {ip} mac-address {mac_dashed}",),
-        ),
-        "source_guard": Set(
-            by_value={True: ("ip verify source ip-address mac-address",), False: ("undo ip verify source",)}
-        ),
-        "admin_up": Set(by_value={True: ("undo shutdown",), False: ("shutdown",)}),
-        "description": Set(value=("description {value}",), clear=("undo description",)),
-    },
-    order=(
-        ("admin_up", "off"),
-        ("source_guard", "off"),
-        ("secure", "off"),
-        ("ip_bindings", "remove"),
-        ("secure_macs", "remove"),
-        ("mode", "set"),
-        ("access_vlan", "set"),
-        ("violation", "set"),
-        ("secure_macs", "add"),
-        ("secure", "on"),
-        ("ip_bindings", "add"),
-        ("source_guard", "on"),
-        ("description", "set"),
-        ("admin_up", "on"),
-    ),
+    settings=SETTINGS,
+    order=ORDER,
     vlan_add=("vlan {vlan}", "name {name}", "quit"),
     vlan_remove=("undo vlan {vlan}",),
     # `undo shutdown` opens a port that intrusion protection has shut.
@@ -107,6 +55,8 @@ DIALECT = Dialect(
         {
             "mode",
             "access_vlan",
+            "native_vlan",
+            "allowed_vlans",
             "secure",
             "violation",
             "secure_macs",
@@ -139,4 +89,7 @@ DIALECT = Dialect(
         "Vlan": "Vlan-interface",
         "Management": "M-GigabitEthernet",
     },
+    # A banner (`header motd`) may wait for a key.
+    greetings=((r"[Pp]ress Y or ENTER to continue[^\n]*", "Y"),),
+    mode_resets=frozenset({"access_vlan", "native_vlan", "allowed_vlans"}),
 )

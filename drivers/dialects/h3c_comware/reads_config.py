@@ -61,6 +61,8 @@ INTERFACES = Read(
     defaults={
         "mode": "access",
         "access_vlan": 1,
+        "native_vlan": 1,
+        "allowed_vlans": frozenset({1}),
         "secure": False,
         "sticky": False,
         "violation": "protect",
@@ -72,7 +74,8 @@ INTERFACES = Read(
     open_text=True,
     observe=True,
     gives=frozenset(
-        {"mode", "access_vlan", "violation", "secure_macs", "ip_bindings", "source_guard", "admin_up", "description"}
+        {"mode", "access_vlan", "native_vlan", "allowed_vlans", "violation", "secure_macs", "ip_bindings"}
+        | {"source_guard", "admin_up", "description"}
     ),
 )
 

@@ -98,7 +98,7 @@ VLANS_ALL = Read(
 VLANS_BRIEF = Read(
     command="display vlan brief",
     fact=Fact.VLAN,
-    rows=(rf"(?P<vlan>\d+)\s+(?P<name>\S.*?)(?:\s{{2,}}(?P<ports>{PORT}(?:\s+{PORT})*))?\s*$",),
+    rows=(rf"(?P<vlan>\d+)\s{{2,}}(?P<name>\S.*?)(?:\s{{2,}}(?P<ports>{PORT}(?:\s+{PORT})*))?\s*$",),
     ignore=(
         r"Brief information about all VLANs:",
         r"Supported M(?:in|ax)imum VLAN ID: ",

@@ -16,8 +16,8 @@ STATUS = Read(
     fact=Fact.STATUS,
     rows=(
         (
-            rf"(?P<port>{PORT})\s+(?P<oper>(?P<admin_up>[A-Za-z][\w-]*))(?:\s+(?:(?P<vlan>\d+)|(?P<mode>[Tt]runk|[Rr]outed)))?"
-            r"\s+(?P<duplex>[A-Za-z]\w*|--)\s+(?P<speed>[\w.]+|--)\s+(?P<media>\S.*?)\s*$"
+            rf"(?P<port>{PORT})\s+(?P<oper>(?P<admin_up>[A-Za-z][\w-]*))"
+            r"(?:\s+(?:(?P<vlan>\d+)|(?P<mode>[Tt]runk|[Rr]outed)))?\s+(?P<duplex>[A-Za-z]\w*|--)\s+(?P<speed>[\w.]+|--)\s+(?P<media>\S.*?)\s*$"
         ),
     ),
     ignore=(r"Interface\s+Status\s", RULE),
