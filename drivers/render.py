@@ -79,8 +79,11 @@ def check_undo(dialect: Dialect, changes: SwitchChanges, parameters: Mapping[str
     commands(dialect, changes.inverse(), parameters, exact=True)
 
 
-def script(dialect: Dialect, lines: list[Command]) -> list[str]:
-    """Give the whole dialogue, with the commands that enter and leave modes, as a person would type it."""
+def script(dialect: Dialect, lines: list[Command], parameters: Mapping[str, str] | None = None) -> list[str]:
+    """Give the whole dialogue, with the commands that enter and leave modes, as a person would type it.
+
+    Where changes are collected first, it ends with the commit on trial; the confirmation comes after the read-back.
+    """
     if not lines:
         return []
     commit = dialect.commit
@@ -89,7 +92,7 @@ def script(dialect: Dialect, lines: list[Command]) -> list[str]:
         result.extend(_within_modes(dialect, lines))
     else:
         result.extend(_within_modes(dialect, [command for command in lines if not command.acts]))
-        result.append(fill(commit.trial or commit.now, dialect.parameters))
+        result.append(fill(commit.trial or commit.now, {**dialect.parameters, **(parameters or {})}))
         result.extend(_within_modes(dialect, [command for command in lines if command.acts]))
     result.extend(dialect.leave_config)
     return result
