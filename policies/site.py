@@ -94,7 +94,8 @@ class Switch:
 
     `password`, `key` and `enable` are references (env:NAME, file:PATH, secret:NAME), never the secret itself.
     `management_ports` carry the controller's own way to the switch. `edge_ports` answer the planner's question "is this
-    an uplink?" with no: a device that speaks LLDP, or a small hub, is on them.
+    an uplink?" with no: a device that speaks LLDP, or a small hub, is on them. `experimental_writes` lets Portseal
+    change a switch whose dialect is experimental, which it only reads otherwise.
     """
 
     name: str
@@ -115,6 +116,7 @@ class Switch:
     snmp: SnmpAccess | None = None
     settings: tuple[tuple[str, str], ...] = ()
     trap_sources: tuple[str, ...] = ()
+    experimental_writes: bool = False
 
     def uplink(self, port: str) -> Uplink | None:
         """Give the declared uplink at `port`, if it is one."""

@@ -75,6 +75,7 @@ def plan(context: click.Context, switches: tuple[str, ...], commands: bool) -> i
     """See the help text."""
     from controller.cli.session import site_context, worked
     from controller.cli.show import show_plan
+    from controller.network.admission import only_read
     from controller.network.planning import plan_for
     from controller.network.reading import chosen as chosen_switches
     from controller.network.reading import read_switches
@@ -87,6 +88,16 @@ def plan(context: click.Context, switches: tuple[str, ...], commands: bool) -> i
         changes = plan_for(site, [switch for switch in wanted if switch.name in answers.results], answers.results)
         saved = save_plan(site.store, changes, site.actor) if not changes.empty else None
         show_plan(chosen, site, changes, saved, answers.errors, commands=commands)
+        planned = {each.switch for each in changes.switches if not each.empty}
+        for switch in wanted:
+            if switch.name in planned and only_read(switch):
+                chosen.note(
+                    t(
+                        "{switch}: its dialect is experimental; an apply is refused until site.toml has "
+                        "switches.{switch}.experimental_writes = true",
+                        switch=switch.name,
+                    )
+                )
         return EQUIPMENT if answers.errors else 0
 
 

@@ -1,68 +1,14 @@
-"""Every recording of cisco_ios parses, and to what a second reader sees in it.
+"""Second readers of cisco_ios' recordings: they share no regex with the dialect.
 
-The second readers share no regex with the dialect: they go by the columns of the header line, by words, by counting.
+They go by the columns of the header line, by words, by counting.
 """
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Callable, Sequence
-from functools import cache
-from pathlib import Path
+from drivers.parse import Row
+from tests.conformance import Facts, Readers
 
-import pytest
-
-from drivers.dialect import Read
-from drivers.dialects import dialect
-from drivers.parse import Row, find_read, parse
-from policies.errors import UnparsedOutput
-
-Facts = list[tuple[object, ...]]
-REMEDY = "PORTSEAL_FIXTURES is not set: point it to the folder of recordings, or run make test"
 BRIEF = {"connected": "up", "monitoring": "up", "err-disabled": "blocked"}
-ANSI_PAGER = " --More-- \x08\x08\x08\x08\x08\x08\x08\x08\x08        \x08\x08\x08\x08\x08\x08\x08\x08\x08"
-LOGS = (
-    "*Mar  1 00:01:12.345: %LINK-3-UPDOWN: Interface GigabitEthernet1/0/1, changed state to up",
-    "000045: Nov 22 2026 10:00:00 CST: %PM-4-ERR_DISABLE: psecure-violation error detected on Gi1/0/2",
-    "%SYS-5-CONFIG_I: Configured from console by vty0 (10.0.0.5)",
-)
-
-
-def folder() -> Path | None:
-    root = os.environ.get("PORTSEAL_FIXTURES")
-    return Path(root) / "cli" / "cisco_ios" if root else None
-
-
-@cache
-def recordings() -> list[Path]:
-    root = folder()
-    return sorted(root.glob("*/*.raw")) if root is not None else []
-
-
-def each_recording(*, strict: bool = False) -> Sequence[object]:
-    """Give the recordings as parameters; with `strict` only those of reads that allow no unknown line."""
-    found = [
-        pytest.param(path, id=f"{path.parent.name}/{path.stem}")
-        for path in recordings()
-        if not (strict and read_of(path).open_text)
-    ]
-    return found or [pytest.param(None, id="none", marks=pytest.mark.skip(reason=REMEDY))]
-
-
-def text_of(path: Path) -> str:
-    return path.read_bytes().decode("utf-8")
-
-
-def read_of(path: Path) -> Read:
-    return find_read(dialect("cisco_ios"), path.parent.name.replace("_", " "))
-
-
-def rows_of(path: Path, text: str | None = None) -> list[Row]:
-    return parse(read_of(path), text_of(path) if text is None else text, where="recording")
-
-
-# --- the second readers -----------------------------------------------------------------------------------------
 
 
 def mac(text: object) -> str:
@@ -272,9 +218,6 @@ def vlan_table(text: str) -> Facts:
     return [tuple(entry) for entry in found]
 
 
-# --- the same facts from the rows ---------------------------------------------------------------------------------
-
-
 def port_in(row: Row) -> tuple[str, str] | None:
     return port(row["port"]) if "port" in row else None
 
@@ -302,7 +245,7 @@ def verify_source_row(r: Row) -> tuple[object, ...]:
     return port_in(r), r["filter"], r["mode"], r.get("ip", ""), mac(r.get("mac", "")), enforced
 
 
-READERS: dict[str, tuple[Callable[[str], Facts], Callable[[Row], tuple[object, ...]]]] = {
+READERS: Readers = {
     "show_arp": (arp, lambda r: (r["ip"], mac(r.get("mac", "")), port_in(r))),
     "show_interfaces": (interfaces, lambda r: (port(r["port"]), r["oper"], r["admin_up"], r["description"])),
     "show_interfaces_status": (status, status_row),
@@ -338,63 +281,3 @@ READERS: dict[str, tuple[Callable[[str], Facts], Callable[[Row], tuple[object, .
     "show_version": (version, lambda r: (r["version"], r["hostname"], r["model"], r["serial"])),
     "show_vlan": (vlan_table, lambda r: (r["vlan"], r["name"], ports_in(r))),
 }
-
-
-# --- tests ------------------------------------------------------------------------------------------------------
-
-
-def test_every_folder_of_recordings_has_a_reader_and_every_recording_is_used(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    root = folder()
-    if root is None:
-        pytest.skip(REMEDY)
-    folders = {path.name for path in root.iterdir() if path.is_dir()}
-    with capsys.disabled():
-        sys.stdout.write(
-            f"\ncisco_ios: {len(recordings())} recordings used in {len(folders)} folders, "
-            f"{len(set(READERS) - folders)} of {len(READERS)} known folders missing\n"
-        )
-    assert folders <= set(READERS), f"no reader for {sorted(folders - set(READERS))}"
-    assert {path.parent.name for path in recordings()} == folders, "a folder without a recording"
-
-
-@pytest.mark.parametrize("path", each_recording())
-def test_rows_say_what_a_second_reader_sees(path: Path) -> None:
-    second, first = READERS[path.parent.name]
-    seen = second(text_of(path))
-    assert seen, "the second reader sees nothing: it is broken"
-    assert [first(row) for row in rows_of(path)] == seen
-
-
-@pytest.mark.parametrize("path", each_recording())
-def test_noise_of_a_terminal_changes_no_row(path: Path) -> None:
-    command = path.parent.name.replace("_", " ")
-    noisy = [f"core-sw1#{command}"]
-    for number, line in enumerate(text_of(path).replace("\r", "").split("\n")):
-        if number % 7 == 3:
-            noisy.append(LOGS[number % len(LOGS)])
-        noisy.append(ANSI_PAGER + line if number % 24 == 5 else line)
-    noisy.append("core-sw1#")
-    assert rows_of(path, "\r\n".join(noisy)) == rows_of(path)
-
-
-@pytest.mark.parametrize("path", each_recording())
-def test_a_recording_that_is_cut_anywhere_gives_the_rows_before_the_cut_or_the_typed_error(path: Path) -> None:
-    text, whole = text_of(path), rows_of(path)
-    cuts = {round(len(text) * part / 97) for part in range(97)} | {at for at, c in enumerate(text[:4000]) if c == "\n"}
-    for cut in sorted(cuts):
-        try:
-            rows = rows_of(path, text[:cut])
-        except UnparsedOutput:
-            continue
-        # The row in which the cut is may lack its last words; all before it must be there, and as they are.
-        assert len(rows) <= len(whole)
-        assert rows[:-1] == whole[: max(0, len(rows) - 1)]
-
-
-@pytest.mark.parametrize("path", each_recording(strict=True))
-def test_a_line_that_nobody_knows_is_an_error_in_every_table(path: Path) -> None:
-    text = text_of(path).rstrip("\n")
-    with pytest.raises(UnparsedOutput, match="SecureUnheardOf"):
-        rows_of(path, text + "\n1047 00da.5516.1905 SecureUnheardOf ->Gi3/0/5 -\n")
