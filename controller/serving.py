@@ -214,7 +214,7 @@ def _chores(
     return (
         Chore("export", 1.0, export),
         Chore("cards", 1.0, cards),
-        Chore("identities", LOOK, identities),
+        Chore("identities", LOOK, identities, hurried=True),
         Chore("checkpoint", CHECKPOINT, checkpoint),
         Chore("sweep", _SWEEP, sweep),
     )
