@@ -1,8 +1,9 @@
 """Many terminals in one process: `python -m bench.fleet PORT FOLDER FIRST COUNT`, told what to do on stdin.
 
 Each has its own certificate, TLS and MQTT 5 session, subscriptions, last will, retained status and heartbeat, as
-`agent.link.broker` has them, and comes back after a loss as it does: after 1 s, then 2, 4 …. But one loop drives
-them all, with paho's loop functions and handshakes that do not block. On stdout: a line of JSON for each question.
+`agent.link.broker` has them, and comes back after a loss as it does: after a second or two, then after twice as long.
+But one loop drives them all, with paho's loop functions and handshakes that do not block. On stdout: a line of JSON for
+each question.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import heapq
 import itertools
 import json
 import os
+import random
 import resource
 import secrets
 import selectors
@@ -28,13 +30,11 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from agent.link.broker import HEARTBEAT_SECONDS, KEEPALIVE_SECONDS, PATIENCE_SECONDS
+from agent.link.broker import BACK_SECONDS, HEARTBEAT_SECONDS, KEEPALIVE_SECONDS, LATEST_SECONDS, PATIENCE_SECONDS
 from policies.messages.status import State, Status
 from policies.messages.topics import Kind, Topic
 
 SITE = "hq"
-#: Seconds before the first attempt to come back, and the most between two (as the agent has them).
-FIRST, MOST = 1.0, 30.0
 _ORDERS = (Kind.GRANT, Kind.REVOKE, Kind.EVENT_ACK, Kind.LOCK_STATE)
 _AGAIN = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
@@ -65,6 +65,7 @@ class Terminal:
         self._context = ssl.create_default_context(cafile=str(place.folder / "ca.pem"))
         self._context.load_cert_chain(place.folder / f"terminal.{name}.pem")
         self.status = Status(str(uuid.uuid4()), 1, secrets.token_urlsafe(16), 1, 0, State.SHUT)
+        self._first = random.uniform(*BACK_SECONDS)
         self._delay, self._since = 0.0, 0.0
         self._shaking: Any = None
         self.up, self.due, self.attempts = False, 0.0, 0
@@ -78,7 +79,7 @@ class Terminal:
         self._client.on_socket_unregister_write = lambda _c, _u, sock: self._watch(sock, selectors.EVENT_READ)
         self._client.connect_async("127.0.0.1", place.port, KEEPALIVE_SECONDS)
 
-    def cut(self, delay: float = FIRST) -> None:
+    def cut(self) -> None:
         """Lose the connection without a word, and come back as after a start: with another boot and nonce."""
         if self._shaking is not None:
             self._unwatch(self._shaking)
@@ -87,7 +88,8 @@ class Terminal:
         self._client._sock_close()
         self.status = replace(self.status, boot=str(uuid.uuid4()), boots=self.status.boots + 1,
                               nonce=secrets.token_urlsafe(16))  # fmt: skip
-        self._delay, self.up, self.due = 0.0, False, time.monotonic() + delay
+        self._delay = 0.0
+        self._later()
 
     def look(self, now: float) -> None:
         """Do what time brings: connect, give up, say the status again, ping."""
@@ -152,7 +154,7 @@ class Terminal:
         self._later()
 
     def _later(self) -> None:
-        self._delay = min(2 * self._delay or FIRST, MOST)
+        self._delay = min(2 * self._delay or self._first, LATEST_SECONDS)
         self.up, self.due = False, time.monotonic() + self._delay
 
     def _on_connect(self, client: mqtt.Client, _user: object, _flags: object, code: Any, _properties: object) -> None:

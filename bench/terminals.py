@@ -32,6 +32,10 @@ FILES = 1024
 REST, PATIENCE = 20.0, 120.0
 BACK_S, MEMORY_MB = 5.0, 150.0
 
+#: Who → process and seconds of CPU.
+_Worked = dict[str, tuple[int, float]]
+_WHOLE = "the machine"
+
 
 def measure() -> Iterator[Line]:
     """Connect all, let them rest, then cut them twice."""
@@ -107,8 +111,8 @@ def _storm(site: Site, fleet: list[_Fleet], what: str, cut: Callable[[], None], 
         each.ask(word)
     seconds = _back(site, fleet, began)
     after = _worked(site, fleet)
-    used = ", ".join(f"{name} {after[name] - before.get(name, 0.0):.1f} s" for name in after)
     yield most(f"{what}: all {COUNT} heard again after", seconds, BACK_S, "s")
+    used = ", ".join(f"{name} {spent:.1f} s" for name, spent in _spent(before, after).items())
     yield Line(f"CPU meanwhile: {used}")
 
 
@@ -130,18 +134,35 @@ def _rest(site: Site, fleet: list[_Fleet]) -> Line:
     before = _worked(site, fleet)
     time.sleep(REST)
     after = _worked(site, fleet)
-    used = ", ".join(f"{name} {(after[name] - before[name]) / REST:.1%}" for name in after)
+    used = ", ".join(f"{name} {spent / REST:.1%}" for name, spent in _spent(before, after).items())
     return Line(f"at rest, of one core: {used}")
 
 
-def _worked(site: Site, fleet: list[_Fleet]) -> dict[str, float]:
-    """Give seconds of CPU of each side since it began."""
-    broker = _broker(site)
-    return {
-        "controller": _cpu(site.pid),
-        "broker": 0.0 if broker is None else _cpu(broker),
-        "terminals (ours, played)": sum(each.ask()["cpu"] for each in fleet),
+def _spent(before: _Worked, after: _Worked) -> dict[str, float]:
+    """Give seconds of CPU between two looks; a broker that was started meanwhile began with none."""
+    found = {
+        name: seconds - (before[name][1] if before[name][0] == process else 0.0)
+        for name, (process, seconds) in after.items()
     }
+    whole = found.pop(_WHOLE)
+    return found | {"others on this machine": whole - sum(found.values())}
+
+
+def _worked(site: Site, fleet: list[_Fleet]) -> _Worked:
+    """Give the process and seconds of CPU of each side since it began, and of the whole machine."""
+    broker = _broker(site)
+    found = {
+        "controller": (site.pid, _cpu(site.pid)),
+        "broker": (broker, _cpu(broker)),
+        "terminals (played)": (0, sum(each.ask()["cpu"] for each in fleet)),
+    }
+    return found | {_WHOLE: (0, _all())}
+
+
+def _all() -> float:
+    """Give seconds of CPU that this machine has worked: all of the first line but idle and iowait (proc(5))."""
+    words = Path("/proc/stat").read_text().splitlines()[0].split()[1:9]
+    return sum(int(each) for number, each in enumerate(words) if number not in (3, 4)) / os.sysconf("SC_CLK_TCK")
 
 
 def _cpu(pid: int) -> float:
