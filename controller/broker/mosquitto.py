@@ -45,7 +45,7 @@ _GENERAL = (
     "log_type notice",
     "log_type information",  # says "running", for which the start waits
 )
-#: The TLS library's own settings (openssl.cnf(5)), for which mosquitto.conf has no words: no session tickets. No process
+#: The TLS library's own settings (openssl.cnf(5)), for which mosquitto.conf has no words: no session tickets. No one
 #: of ours resumes a session, and to make two tickets takes about as long as the rest of a handshake: that is what the
 #: broker works at when a thousand terminals come at once.
 _LIBRARY = """# Written by portseal serve; changes are lost.
