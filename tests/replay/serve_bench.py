@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -170,7 +171,7 @@ class Site:
         """Wait until something holds; what the controller printed is in the failure."""
         ends = time.monotonic() + seconds
         while not holds():
-            assert time.monotonic() < ends, (self.kinds(), self.printed())
+            assert time.monotonic() < ends, (Counter(self.kinds()), self.kinds()[-40:], self.printed())
             time.sleep(0.05)
 
     def wait_for(self, kind: str, count: int = 1, seconds: float = 20.0) -> Entry:
