@@ -1,4 +1,4 @@
-"""What comes to the running controller repeated, kept, late, reordered, forged or from abroad, each beside what is right.
+"""What comes to the controller repeated, kept, late, reordered, forged or from abroad; beside each, what is right.
 
 The agent is the real one: what a wrong swipe might open is its stick. Events are those of a second terminal, played
 here, whose key and certificate a thief may have.
