@@ -135,9 +135,9 @@ class Site:
         self.clients.append(made)
         return made
 
-    def start(self) -> None:
+    def start(self, module: str = "tests.replay.serve_process", *more: str) -> None:
         """Run the controller until it answers."""
-        command = [sys.executable, "-m", "tests.replay.serve_process", str(self.folder)]
+        command = [sys.executable, "-m", module, str(self.folder), *more]
         with (self.folder.parent / "serve.log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         self.until(self.at_work, 30)
@@ -147,6 +147,13 @@ class Site:
         """The controller's process."""
         assert self._process is not None
         return self._process.pid
+
+    def ended(self, seconds: float = 30.0) -> int:
+        """Wait until the controller has ended by itself; gives its exit code."""
+        assert self._process is not None
+        code = self._process.wait(seconds)
+        self._process = None
+        return code
 
     def at_work(self) -> bool:
         """Tell whether the controller answers, and is on the broker."""
