@@ -49,7 +49,7 @@ def measure() -> Iterator[Line]:
             fleet = [stack.enter_context(_playing(site, folder, number)) for number in range(PROCESSES)]
             yield Line(f"{COUNT} terminals, all of them new: there after {_back(site, fleet, began):.1f} s")
             yield _rest(site, fleet)
-            yield from _storm(site, fleet, "the broker is killed", lambda: os.kill(_broker(site), signal.SIGKILL))
+            yield from _storm(site, fleet, "the broker is killed", lambda: os.kill(site.broker, signal.SIGKILL))
             time.sleep(5.0)
             yield from _storm(site, fleet, "every connection breaks", lambda: None, "x")
             yield most("the controller's memory after it", _status(site.pid, "VmRSS"), MEMORY_MB, "MB")
@@ -150,7 +150,7 @@ def _spent(before: _Worked, after: _Worked) -> dict[str, float]:
 
 def _worked(site: Site, fleet: list[_Fleet]) -> _Worked:
     """Give the process and seconds of CPU of each side since it began, and of the whole machine."""
-    broker = _broker(site)
+    broker = site.broker
     found = {
         "controller": (site.pid, _cpu(site.pid)),
         "broker": (broker, _cpu(broker)),
@@ -168,13 +168,6 @@ def _all() -> float:
 def _cpu(pid: int) -> float:
     words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _broker(site: Site) -> int:
-    """Find the controller's child."""
-    children = Path(f"/proc/{site.pid}/task/{site.pid}/children").read_text().split()
-    found = [int(each) for each in children if "mosquitto" in Path(f"/proc/{each}/comm").read_text()]
-    return found[0]
 
 
 def _status(pid: int, member: str) -> float:

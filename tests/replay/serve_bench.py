@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -86,11 +87,21 @@ class Site:
         self.stop()
         self._temporary.cleanup()
 
-    def import_cards(self, text: str) -> None:
+    @property
+    def broker(self) -> int:
+        """The broker's process, the controller's child; 0 while there is none."""
+        found = []
+        for child in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text("ascii").split():
+            with suppress(OSError):  # it has ended meanwhile
+                if b"mosquitto" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    found.append(int(child))
+        return found[0] if found else 0
+
+    def import_cards(self, text: str, encoding: str = "utf-8") -> None:
         with open_context(self.folder) as context:
             seen = authority_version(context.store)
             door = Door(context.site, card_key(self.folder), 1 + _lists(context.store), known(context.store))
-            made = import_bytes(text.encode(), "list.csv", door)
+            made = import_bytes(text.encode(encoding), "list.csv", door)
             new = NewList(made.require(), made.identities, made.bearers, "file", "test", seen)
             put_list(context.store, new)
 
