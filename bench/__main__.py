@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-BENCHES = ("startup", "rules", "reads", "grants", "spool", "agent", "swipes", "terminals")
+BENCHES = ("startup", "rules", "reads", "grants", "spool", "agent", "swipes", "terminals", "operator")
 
 
 def main(names: list[str]) -> int:
