@@ -47,6 +47,7 @@ class Inbox:
 
     def __init__(self, context: Context, desks: Desks) -> None:
         self._context, self._desks = context, desks
+        self._agents = frozenset(each.name for each in context.site.terminals if each.agent)
         self._told: dict[tuple[str, str, str], datetime] = {}
 
     def interests(self) -> list[Interest]:
@@ -107,8 +108,8 @@ class Inbox:
             return self._unreadable(f"terminal.{topic.kind.name.lower()}_unreadable", topic.name, error, now)
 
     def _told_by_terminal(self, topic: Topic, message: Message, now: datetime) -> list[Say]:
-        desks, terminal = self._desks, self._context.site.terminal(topic.name)
-        if terminal is None or not terminal.agent:
+        desks = self._desks
+        if topic.name not in self._agents:
             return []  # removed from site.toml; its certificate is to be revoked
         if topic.kind is Kind.STATUS:
             return desks.presence.heard(topic.name, status.parse(message.payload), now)

@@ -41,6 +41,7 @@ from controller.traps.site import TrapReceiver
 from controller.web.door import Callbacks, Posted
 from controller.web.site import site_door
 from policies.cards.number import UnreadableSwipe
+from policies.codec import stamp
 from policies.errors import InputError, NotFound, UsageError
 from policies.grants import Purpose
 from policies.messages.event import AgentEvent
@@ -107,12 +108,18 @@ class Serving:
         return self.server.call(work)
 
     def _terminals(self, _: Asked) -> Answer:
-        """Say which terminals are there now."""
+        """Say which terminals are there now, and when each was last heard."""
 
         def work(now: datetime) -> tuple[Answer, list[Say]]:
             presence = self.desks.presence
             names = [each.name for each in self.context.site.terminals if each.agent]
-            return {"broker": self.server.connected, "online": {name: presence.online(name, now) for name in names}}, []
+            heard = {name: presence.heard_at(name) for name in names}
+            told: Answer = {
+                "broker": self.server.connected,
+                "online": {name: presence.online(name, now) for name in names},
+                "heard": {name: None if at is None else stamp(at) for name, at in heard.items()},
+            }
+            return told, []
 
         return self.server.call(work)
 
@@ -236,7 +243,7 @@ def _chores(
     return (
         Chore("export", 1.0, export),
         Chore("cards", 1.0, cards),
-        Chore("identities", LOOK, identities),
+        Chore("identities", LOOK, identities, hurried=True),
         Chore("checkpoint", CHECKPOINT, checkpoint),
         Chore("sweep", _SWEEP, sweep),
     )
