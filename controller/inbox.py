@@ -13,6 +13,7 @@ from controller.broker.presence import Presence
 from controller.broker.say import Say
 from controller.cards.desk import Desk
 from controller.cards.leases import Leases
+from controller.cards.publishing import Publishing
 from controller.cards.readers import Readers
 from controller.context import Context
 from policies.cards.number import UnreadableSwipe
@@ -38,6 +39,7 @@ class Desks:
     events: Events
     presence: Presence
     readers: Readers
+    publishing: Publishing | None = None
 
 
 class Inbox:
@@ -50,8 +52,9 @@ class Inbox:
     def interests(self) -> list[Interest]:
         """Give what to subscribe to."""
         site = self._context.site.name
-        ours = [Interest(topics.every(site, kind), retained=kind is Kind.STATUS) for kind in _OURS]
-        readers = self._desks.readers
+        publishing, readers = self._desks.publishing, self._desks.readers
+        kinds = (*_OURS, Kind.CARDS) if publishing is not None and publishing.wanted else _OURS
+        ours = [Interest(topics.every(site, kind), retained=kind is Kind.STATUS) for kind in kinds]
         return [*ours, *(Interest(topic, waiting=readers.dated(topic)) for topic in readers.topics())]
 
     def take(self, messages: Sequence[Message], now: datetime) -> list[Say]:
@@ -80,6 +83,8 @@ class Inbox:
             desks.desk.memory, self._told = memory, told
             desks.events.forget()
             desks.presence.forget()
+            if desks.publishing is not None:
+                desks.publishing.forget()
             raise
 
     def unrecorded(self, messages: Sequence[Message], now: datetime) -> list[Say]:
@@ -97,6 +102,8 @@ class Inbox:
         topic = _ours(message.topic, self._context.site.name)
         if topic is None or topic.kind is Kind.SWIPE:
             return self._swiped(message, now)
+        if topic.kind is Kind.CARDS:
+            return self._published(message, now)
         try:
             return self._told_by_terminal(topic, message, now)
         except InputError as error:
@@ -113,6 +120,15 @@ class Inbox:
         if topic.kind is Kind.REQUEST:
             return desks.desk.request(topic.name, request.parse(message.payload), now)
         return desks.events.take(topic.name, message.payload, now)
+
+    def _published(self, message: Message, now: datetime) -> list[Say]:
+        publishing = self._desks.publishing
+        if publishing is None or not publishing.wanted or message.retained:
+            return []
+        try:
+            return publishing.take(message.payload, now)
+        except InputError as error:
+            return self._unreadable("cards.unreadable", "cards", error, now)
 
     def _swiped(self, message: Message, now: datetime) -> list[Say]:
         try:

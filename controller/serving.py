@@ -24,6 +24,7 @@ from controller.cards.people import two_people
 from controller.cards.posting import may_post
 from controller.cards.presenting import Presenting
 from controller.cards.pseudonyms import card_key
+from controller.cards.publishing import Publishing
 from controller.cards.readers import Readers
 from controller.cards.signing import Signing
 from controller.context import Context
@@ -144,9 +145,10 @@ def serving(context: Context) -> Iterator[Serving]:
     context = replace(context, actor="controller")
     with contextlib.ExitStack() as stack:
         broker = ManagedBroker(context) if context.site.broker.mode is BrokerMode.MANAGED else None
-        following = Following(context)
+        following, publishing = Following(context), Publishing(context)
         stack.callback(following.close)
-        made = _assembled(context, broker, following)
+        stack.callback(publishing.close)
+        made = _assembled(context, broker, following, publishing)
         # First: it is also what keeps a second controller from this site.
         control = Control(context.site.folder, made.answer)
         stack.callback(control.close)
@@ -159,7 +161,9 @@ def serving(context: Context) -> Iterator[Serving]:
         yield made
 
 
-def _assembled(context: Context, broker: ManagedBroker | None, following: Following) -> Serving:
+def _assembled(
+    context: Context, broker: ManagedBroker | None, following: Following, publishing: Publishing
+) -> Serving:  # fmt: skip
     key, now = grant_key(context.site.folder), context.clock()
     book = Book(context.store)
     signing = Signing(context, key, book.name)
@@ -168,7 +172,7 @@ def _assembled(context: Context, broker: ManagedBroker | None, following: Follow
     presenting = Presenting(context.store, card_key(context.site.folder), book.find)
     desk = Desk(Parts(context, presence, presenting, signing, book.authority), leases)
     readers = Readers.load(context.site, certified=broker is not None)
-    desks = Desks(desk, leases, Events(context, key, leases.heard), presence, readers)
+    desks = Desks(desk, leases, Events(context, key, leases.heard), presence, readers, publishing)
     inbox = Inbox(context, desks)
     identity = Identity(Role.CONTROLLER)
     place = Place(*broker_address(context.site), client_tls(context, identity))
@@ -199,6 +203,13 @@ def _chores(
         forget_swipes(context.store, now)
         return []
 
+    def published(now: datetime) -> list[Say]:
+        """Read what the access-control system has published."""
+        publishing = desks.publishing
+        if publishing is None or not publishing.wanted:
+            return []
+        return inbox.together(lambda: publishing.step(now))
+
     def export(_: datetime) -> list[Say]:
         """Follow the access-control system's export; what is wrong with it is in the ledger, and told here."""
         following.step()
@@ -206,6 +217,7 @@ def _chores(
 
     return (
         Chore("export", 1.0, export),
+        Chore("published", 1.0, published),
         Chore("cards", 1.0, cards),
         Chore("identities", LOOK, identities),
         Chore("checkpoint", CHECKPOINT, checkpoint),

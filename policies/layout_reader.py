@@ -212,6 +212,12 @@ def _source_keys() -> Iterator[Key]:
         sample='"/srv/access-control/cards.csv"',
         security=t("Who can write this file decides which cards open: let only the export job's account write there."),
     )  # fmt: skip
+    yield Key(
+        "published", values.flag,
+        about=t("Whether the system itself sends its list over the broker (docs/cards.md), in place of a file."),
+        values=t("true or false"), sample="false", default=False,
+        security=t("Who holds the key of its certificate decides which cards open: let it rest on that system alone."),
+    )  # fmt: skip
     seconds = t("whole seconds from {low} to {high}", low=10, high=86_400)
     yield Key(
         "every_s", values.integer(10, 86_400),
@@ -254,8 +260,13 @@ def card_rule(found: dict[str, Any], place: Place) -> CardRule:
 def card_list(found: dict[str, Any], place: Place) -> tuple[CardRule, ListSource]:
     """Build [authority]: how the list's numbers are written, and where the list comes from."""
     source = ListSource(
-        found.pop("source") or "", found.pop("every_s"), found.pop("oldest_s"), found.pop("most_removed_percent")
-    )
+        found.pop("source") or "", found.pop("every_s"), found.pop("oldest_s"), found.pop("most_removed_percent"),
+        found.pop("published"),
+    )  # fmt: skip
+    if source.published and source.file:
+        raise place.at("published").error(
+            t("the list comes from the file {file} already", file=shown(source.file)), t("remove one of the two")
+        )
     return card_rule(found, place), source
 
 

@@ -167,7 +167,8 @@ class Web:
 class ListSource:
     """Where the access-control system's export job writes its list: a file ("": the list is imported by hand).
 
-    `every_s`: how often it is looked at. `oldest_s`: the age of an export beyond which it is a finding.
+    `published`: there is no file; the system sends its list over the broker. `every_s`: how often the file is looked
+    at. `oldest_s`: the age of an export, or of what was sent last, beyond which it is a finding.
     `most_removed_percent`: a list that takes more of the cards away is not imported by itself.
     """
 
@@ -175,6 +176,7 @@ class ListSource:
     every_s: int = 300
     oldest_s: int = 172_800
     most_removed_percent: int = 20
+    published: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ EXAMPLES = {
     "port release": "portseal port release sw2 Gi1/0/11 --reason 'laptop removed'",
     "reader list": "portseal reader list",
     "reader show": "portseal reader show gate-reader",
+    "card enroll": "portseal card enroll access.csr --out access.pem",
     "reader enroll": "portseal reader enroll gate-reader gate-reader.csr --out gate-reader.pem",
     "reader revoke": "portseal reader revoke gate-reader --reason 'the reader was stolen'",
     "terminal list": "portseal terminal list",

@@ -49,7 +49,11 @@ class CardKey:
 
     def file(self, content: bytes) -> str:
         """Give the hash by which a list's file is known again: 64 hex digits that say nothing without the key."""
-        return hmac.digest(self._key, b"file\x00" + sha256(content).digest(), "sha256").hex()
+        return self.told(sha256(content).digest())
+
+    def told(self, digest: bytes) -> str:
+        """Give the same of a file of which only the SHA-256 is there yet."""
+        return hmac.digest(self._key, b"file\x00" + digest, "sha256").hex()
 
     def _index(self, kind: bytes, text: str) -> str:
         return hmac.digest(self._key, kind + b"\x00" + text.encode("utf-8"), "sha256").hex()

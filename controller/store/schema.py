@@ -164,6 +164,18 @@ _BROKER = (
     ) STRICT, WITHOUT ROWID""",
 )
 
+_LISTS_AND_LOCKS = (
+    # The highest version of a list that the access-control system has published, and which list that was.
+    """CREATE TABLE card_published (
+        one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, file_mac TEXT NOT NULL, at TEXT NOT NULL
+    ) STRICT""",
+    # What each anti-plug lock said last, byte for byte, and since when it says the same of its state.
+    """CREATE TABLE lock_state (
+        terminal TEXT NOT NULL, lock TEXT NOT NULL, report BLOB NOT NULL, heard_at TEXT NOT NULL, since TEXT NOT NULL,
+        PRIMARY KEY (terminal, lock)
+    ) STRICT, WITHOUT ROWID""",
+)
+
 
 @migrations()
 def first(db: Database) -> None:
@@ -183,4 +195,11 @@ def terminal_evidence(db: Database) -> None:
 def cards_and_broker(db: Database) -> None:
     """Add cards, grants, what terminals have told, and who may speak on the broker."""
     for statement in (*_CARDS, *_CARDS_HERE, *_TERMINAL_EVENTS, *_BROKER):
+        db.execute(statement)
+
+
+@migrations()
+def lists_and_locks(db: Database) -> None:
+    """Add which list of cards was published last, and what anti-plug locks have said."""
+    for statement in _LISTS_AND_LOCKS:
         db.execute(statement)
