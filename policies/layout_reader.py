@@ -97,6 +97,8 @@ def policy_keys(defaults: Mapping[str, str | int]) -> Iterator[Key]:
         wanted = t("whole minutes from {low} to {high}", low=low, high=high)
         if name.endswith("_s"):
             wanted = t("whole seconds from {low} to {high}", low=low, high=high)
+        elif name.endswith("_days"):
+            wanted = t("whole days from {low} to {high}", low=low, high=high)
         elif not name.endswith("_minutes"):
             wanted = t("a whole number from {low} to {high}", low=low, high=high)
         shipped = defaults[name]
@@ -121,6 +123,8 @@ _NUMBERS = (
      t("Whoever comes after the card's holder finds the port open until it ends.")),
     ("lease_maintenance_minutes", 1, 480, t("The longest opening for maintenance."), None),
     ("lease_other_minutes", 1, 480, t("The longest opening for another purpose."), None),
+    ("openings_days", 1, 400, t("Over how many days back the openings of terminals are judged."),
+     t("An opening without a swipe fails clause 7.2b for as long.")),
     ("lease_devices", 1, 16, t("How many devices one opening admits."),
      t("With more than one, a second stick can be plugged in unseen.")),
     ("leases_per_terminal", 1, 16, t("How many openings one terminal may have at a time."), None),
