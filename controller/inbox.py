@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from controller.broker.events import Events, finding
 from controller.broker.link import Interest, Message
+from controller.broker.locks import Locks
 from controller.broker.presence import Presence
 from controller.broker.say import Say
 from controller.cards.desk import Desk
@@ -20,6 +21,7 @@ from policies.cards.number import UnreadableSwipe
 from policies.cards.rights import Kind as Came
 from policies.errors import InputError, StorageFailed
 from policies.messages import request, status, topics
+from policies.messages.lock import parse_state
 from policies.messages.topics import Kind, Topic
 
 _log = logging.getLogger("portseal.serve")
@@ -27,7 +29,7 @@ _log = logging.getLogger("portseal.serve")
 #: What a reader sends that cannot be read is written down again after this long, not each time.
 QUIET = timedelta(minutes=1)
 #: Kinds of our own topics that the controller listens to; only a status is wanted as the broker keeps it.
-_OURS = (Kind.REQUEST, Kind.EVENT, Kind.STATUS)
+_OURS = (Kind.REQUEST, Kind.EVENT, Kind.STATUS, Kind.LOCK_STATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Desks:
     presence: Presence
     readers: Readers
     publishing: Publishing | None = None
+    locks: Locks | None = None
 
 
 class Inbox:
@@ -53,7 +56,7 @@ class Inbox:
         """Give what to subscribe to."""
         site = self._context.site.name
         publishing, readers = self._desks.publishing, self._desks.readers
-        kinds = (*_OURS, Kind.CARDS) if publishing is not None and publishing.wanted else _OURS
+        kinds = [*_OURS, *([Kind.CARDS] if publishing is not None and publishing.wanted else [])]
         ours = [Interest(topics.every(site, kind), retained=kind is Kind.STATUS) for kind in kinds]
         return [*ours, *(Interest(topic, waiting=readers.dated(topic)) for topic in readers.topics())]
 
@@ -83,8 +86,9 @@ class Inbox:
             desks.desk.memory, self._told = memory, told
             desks.events.forget()
             desks.presence.forget()
-            if desks.publishing is not None:
-                desks.publishing.forget()
+            for each in (desks.publishing, desks.locks):
+                if each is not None:
+                    each.forget()
             raise
 
     def unrecorded(self, messages: Sequence[Message], now: datetime) -> list[Say]:
@@ -96,7 +100,13 @@ class Inbox:
     def tick(self, now: datetime) -> list[Say]:
         """Do what time brings."""
         desks = self._desks
-        return self.together(lambda: [*desks.desk.tick(now), *desks.leases.tick(now), *desks.presence.tick(now)])
+        locks = desks.locks
+
+        def work() -> list[Say]:
+            said = [*desks.desk.tick(now), *desks.leases.tick(now), *desks.presence.tick(now)]
+            return said if locks is None else [*said, *locks.tick(now)]
+
+        return self.together(work)
 
     def _one(self, message: Message, now: datetime) -> list[Say]:
         topic = _ours(message.topic, self._context.site.name)
@@ -111,12 +121,14 @@ class Inbox:
 
     def _told_by_terminal(self, topic: Topic, message: Message, now: datetime) -> list[Say]:
         desks, terminal = self._desks, self._context.site.terminal(topic.name)
-        if terminal is None or not terminal.agent:
+        if terminal is None or not (terminal.agent or topic.kind is Kind.LOCK_STATE):
             return []  # removed from site.toml; its certificate is to be revoked
         if topic.kind is Kind.STATUS:
             return desks.presence.heard(topic.name, status.parse(message.payload), now)
         if message.retained:
             return []  # a request or an event that the broker keeps is a replay
+        if topic.kind is Kind.LOCK_STATE:
+            return [] if desks.locks is None else desks.locks.heard(topic.name, parse_state(message.payload), now)
         if topic.kind is Kind.REQUEST:
             return desks.desk.request(topic.name, request.parse(message.payload), now)
         return desks.events.take(topic.name, message.payload, now)

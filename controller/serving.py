@@ -12,6 +12,7 @@ from typing import Any
 from controller.broker.enrolment import enrol, renew
 from controller.broker.events import Events
 from controller.broker.link import Link, Place
+from controller.broker.locks import Locks
 from controller.broker.presence import Presence
 from controller.broker.say import Say
 from controller.broker.site import ManagedBroker, broker_address, client_tls
@@ -171,8 +172,9 @@ def _assembled(
     presence = Presence(context, now)
     presenting = Presenting(context.store, card_key(context.site.folder), book.find)
     desk = Desk(Parts(context, presence, presenting, signing, book.authority), leases)
+    locks = Locks(context, key, presence)
     readers = Readers.load(context.site, certified=broker is not None)
-    desks = Desks(desk, leases, Events(context, key, leases.heard), presence, readers, publishing)
+    desks = Desks(desk, leases, Events(context, key, leases.heard), presence, readers, publishing, locks)
     inbox = Inbox(context, desks)
     identity = Identity(Role.CONTROLLER)
     place = Place(*broker_address(context.site), client_tls(context, identity))

@@ -17,6 +17,8 @@ from controller.ledger.entry import Entry
 from controller.ledger.query import Filter, entries
 from controller.network.attestation import attestation
 from controller.store import cards
+from controller.store.locks import kept_lock
+from controller.store.open import Store
 from controller.store.told import statuses
 from policies import canonical
 from policies.errors import InputError
@@ -232,7 +234,7 @@ def _use(
 ) -> TerminalUse:  # fmt: skip
     signs = [each for each in (heard, found.last) if each is not None]
     first = _before(context, since)
-    made = attestation(context.store, context.site, terminal)
+    made, lock = attestation(context.store, context.site, terminal), sight_of(context.store, terminal)
     return TerminalUse(
         terminal=terminal.name,
         since=since,
@@ -241,9 +243,15 @@ def _use(
         incidents=tuple(each for each in found.incidents if each.entry > first),
         codes=frozenset(found.codes),
         stopped=found.stopped,
-        lock=LockSight(attested=made is not None and made.current),
+        lock=replace(lock, attested=made is not None and made.current),
         readers=tuple(each.name for each in context.site.readers if terminal.name in each.terminals),
     )
+
+
+def sight_of(store: Store, terminal: Terminal) -> LockSight:
+    """Give what a terminal's lock has said last; whether it is attested is not looked up here."""
+    kept = kept_lock(store, terminal.name, terminal.lock.id) if terminal.lock.id else None
+    return LockSight() if kept is None else LockSight(False, kept.report, kept.heard_at, kept.wrong)
 
 
 def _names(value: object) -> tuple[str, ...]:

@@ -169,10 +169,10 @@ _LISTS_AND_LOCKS = (
     """CREATE TABLE card_published (
         one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, file_mac TEXT NOT NULL, at TEXT NOT NULL
     ) STRICT""",
-    # What each anti-plug lock said last, byte for byte, and since when it says the same of its state.
+    # What each anti-plug lock said last, byte for byte, since when it says the same of its state, and what is wrong.
     """CREATE TABLE lock_state (
         terminal TEXT NOT NULL, lock TEXT NOT NULL, report BLOB NOT NULL, heard_at TEXT NOT NULL, since TEXT NOT NULL,
-        PRIMARY KEY (terminal, lock)
+        wrong TEXT NOT NULL DEFAULT '', PRIMARY KEY (terminal, lock)
     ) STRICT, WITHOUT ROWID""",
 )
 

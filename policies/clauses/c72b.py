@@ -16,7 +16,7 @@ from policies.codec import stamp
 from policies.errors import InputError
 from policies.messages.lock import LEVELS, SILENT_SECONDS, LockLevel, LockState
 from policies.model import Finding, Verdict
-from policies.openings import Decision, Incident, ListsSight, Opening, TerminalUse
+from policies.openings import Decision, Incident, ListsSight, LockSight, Opening, TerminalUse
 from policies.terminal import LockLevel as Declared
 from policies.terminal import Terminal
 from policies.texts import Text, t
@@ -44,7 +44,7 @@ _HOLES = {
 }
 _WRONG = {
     "open_without_lease": t("the anti-plug lock is open, and no lease is"),
-    "closed_during_lease": t("a lease is open, and the anti-plug lock stays closed"),
+    "gate_disagrees": t("the anti-plug lock and the kernel's gate say different things"),
 }
 
 
@@ -95,7 +95,7 @@ def _lock(terminal: Terminal, use: TerminalUse, now: datetime) -> tuple[LockLeve
     """Give the level that counts now, and what is wrong about it."""
     declared, sight = terminal.lock, use.lock
     if declared.level is Declared.SENSED:
-        wrong = _sensed(use, now)
+        wrong = lacks(sight, now)
         if not wrong:
             return LockLevel.L3, []
         # A sensed lock that cannot be heard holds plugs as one that a person has attested.
@@ -112,12 +112,12 @@ def _lock(terminal: Terminal, use: TerminalUse, now: datetime) -> tuple[LockLeve
     return LockLevel.L2, []
 
 
-def _sensed(use: TerminalUse, now: datetime) -> list[tuple[Verdict, Text]]:
-    """Say what a lock that is declared as sensed lacks; nothing when it is sensed and driven."""
-    report, heard = use.lock.report, use.lock.heard_at
+def lacks(sight: LockSight, now: datetime) -> list[tuple[Verdict, Text]]:
+    """Say what a lock that is declared as sensed lacks for L3; nothing when it is sensed and driven."""
+    report, heard = sight.report, sight.heard_at
     if report is None or heard is None:
         return [(Verdict.UNVERIFIED, t("the lock is declared as sensed, and none was ever heard"))]
-    wrong = [(Verdict.FAIL, _WRONG[code]) for code in use.lock.wrong if code in _WRONG]
+    wrong = [(Verdict.FAIL, _WRONG[code]) for code in sight.wrong if code in _WRONG]
     if report.tamper or report.state is LockState.FORCED:
         wrong.append((Verdict.FAIL, t("the anti-plug lock was opened by force")))
     if wrong:

@@ -189,7 +189,8 @@ LOCKS: dict[str, tuple[Terminal, TerminalUse, Verdict, str]] = {
     "forced": (SENSED, lock(report=replace(STATE, state=LockState.FORCED)), Verdict.FAIL, "opened by force"),
     "case open": (SENSED, lock(report=replace(STATE, tamper=True)), Verdict.FAIL, "opened by force"),
     "open alone": (SENSED, lock(wrong=("open_without_lease",)), Verdict.FAIL, "is open, and no lease is"),
-    "closed": (SENSED, lock(wrong=("closed_during_lease",)), Verdict.FAIL, "stays closed"),
+    "and the gate": (SENSED, lock(wrong=("gate_disagrees",)), Verdict.FAIL, "gate say different things"),
+    "battery": (SENSED, lock(wrong=("battery_low",)), Verdict.PASS, "level L3"),
     "silent, attested": (
         replace(SENSED, lock=replace(LOCK, level=LockLevel.SENSED)),
         lock(heard_at=NOW - DAY, attested=True), Verdict.PASS, "level L2",
