@@ -6,6 +6,7 @@ declaration is read.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import selectors
@@ -42,6 +43,8 @@ _log = logging.getLogger("portseal.agent")
 
 #: The shortest time between two looks, in seconds: a flood of uevents leads to one look after the other, not more.
 REST = 0.05
+#: How long this thread may work before paho's has its turn, in seconds.
+SWITCH_SECONDS = 0.0005
 
 
 def serve(folder: Path = CONFIG_FOLDER, sysfs: Path = Path("/sys")) -> None:
@@ -127,6 +130,9 @@ class _Loop:
         self._selector.register(reader, selectors.EVENT_READ, lambda _: os.read(reader, 64))
         self._selector.register(self._monitor, selectors.EVENT_READ, lambda _: self._hear())
         self._terminal.start()
+        gc.freeze()  # what is there by now stays: looking through it again and again would hold a grant up
+        # paho's thread sends an event while this one goes on to open the device: it waited up to 5 ms for its turn.
+        sys.setswitchinterval(SWITCH_SECONDS)
         self._service.ready()
         if self._link is not None:
             self._selector.register(self._link, selectors.EVENT_READ, lambda _: self._obey())

@@ -6,6 +6,7 @@ commit, and what follows from it is sent afterwards. Other threads only hand ove
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import queue
@@ -115,6 +116,7 @@ class Server:
 
     def run(self) -> None:
         """Serve until stopped."""
+        gc.freeze()  # what is there by now stays: looking through it again and again held a swipe up for 20 ms
         while not self._stopping:
             self._wait(max(0.0, self._ticked + TICK - time.monotonic()))
             self._receive()

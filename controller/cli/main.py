@@ -20,7 +20,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "discover": ("controller.cli.network", "discover", h("Read what is really plugged in.")),
     "bind": ("controller.cli.bind", "bind", h("Bind a device to a switch port.")),
     "unbind": ("controller.cli.bind", "unbind", h("Release a device from its port.")),
-    "swap": ("controller.cli.bind", "swap", h("Put a replacement in a device's place.")),
+    "swap": ("controller.cli.swapping", "swap", h("Put a replacement in a device's place.")),
     "plan": ("controller.cli.network", "plan", h("Show what would change, and save it.")),
     "apply": ("controller.cli.network", "apply", h("Carry a saved plan out, with rollback.")),
     "check": ("controller.cli.network", "check", h("Read the switches and give the verdict.")),

@@ -164,6 +164,14 @@ _BROKER = (
     ) STRICT, WITHOUT ROWID""",
 )
 
+_SWAPS = (
+    """CREATE TABLE swap_permit (
+        device TEXT PRIMARY KEY, mac TEXT NOT NULL, actor TEXT NOT NULL, reason TEXT NOT NULL, made_at TEXT NOT NULL,
+        expires TEXT NOT NULL, tries INTEGER NOT NULL, salt BLOB NOT NULL, digest BLOB NOT NULL
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE TABLE retired_mac (mac TEXT PRIMARY KEY, device TEXT NOT NULL, at TEXT NOT NULL) STRICT, WITHOUT ROWID",
+)
+
 _LISTS_AND_LOCKS = (
     # The highest version of a list that the access-control system has published, and which list that was.
     """CREATE TABLE card_published (
@@ -195,6 +203,13 @@ def terminal_evidence(db: Database) -> None:
 def cards_and_broker(db: Database) -> None:
     """Add cards, grants, what terminals have told, and who may speak on the broker."""
     for statement in (*_CARDS, *_CARDS_HERE, *_TERMINAL_EVENTS, *_BROKER):
+        db.execute(statement)
+
+
+@migrations()
+def swaps(db: Database) -> None:
+    """Add one-time codes for swaps, and the MACs that were replaced."""
+    for statement in _SWAPS:
         db.execute(statement)
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from policies.cards.decide import read_case, replay
+from policies.cards.case import read_case
+from policies.cards.decide import replay
 from policies.cards.rights import Kind
 from policies.clauses import c72a
 from policies.codec import stamp

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from policies.cards.decide import write_case
+from policies.cards.case import write_case
 from policies.clauses import c72b, c72c
 from policies.comply import comply_openings, verdict
 from policies.messages.lock import LockReport, LockState
