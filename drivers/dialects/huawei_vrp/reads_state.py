@@ -40,13 +40,13 @@ _KINDS = {
     "*": "self",
 }
 
+#: An old release answers nothing at all when nothing is learned, so there is no line that proves a whole answer.
 LEARNED = Read(
     command="display mac-address",
     fact=Fact.LEARNED,
     rows=tuple(row.replace("KIND", _ANY) for row in (_NEW, _OLD)),
     ignore=_MAC_NOISE,
     values={"kind": _KINDS},
-    complete=rf"{_HEADING}|{_TOTAL}|{INFO}",
     total=rf"{_TOTAL}(?P<total>\d+)",
     observe=True,
 )
@@ -58,7 +58,6 @@ SECURE_MACS = Read(
     rows=tuple(row.replace("KIND", _FIXED) for row in (_NEW, _OLD)),
     ignore=(*_MAC_NOISE, _TOTAL, rf"\s*{MAC}\s+\S+\s"),
     values={"kind": {"sticky": "sticky", "sec-config": "configured", "security": "dynamic"}},
-    complete=LEARNED.complete,
     observe=True,
     gives=frozenset({"secure_macs"}),
 )
