@@ -13,6 +13,7 @@ from controller.broker.presence import Presence
 from controller.broker.say import Say
 from controller.cards.desk import Desk
 from controller.cards.leases import Leases
+from controller.cards.offline import Offline
 from controller.cards.readers import Readers
 from controller.context import Context
 from policies.cards.number import UnreadableSwipe
@@ -38,6 +39,7 @@ class Desks:
     events: Events
     presence: Presence
     readers: Readers
+    offline: Offline
 
 
 class Inbox:
@@ -45,6 +47,7 @@ class Inbox:
 
     def __init__(self, context: Context, desks: Desks) -> None:
         self._context, self._desks = context, desks
+        self._agents = frozenset(each.name for each in context.site.terminals if each.agent)
         self._told: dict[tuple[str, str, str], datetime] = {}
 
     def interests(self) -> list[Interest]:
@@ -80,6 +83,7 @@ class Inbox:
             desks.desk.memory, self._told = memory, told
             desks.events.forget()
             desks.presence.forget()
+            desks.offline.forget()
             raise
 
     def unrecorded(self, messages: Sequence[Message], now: datetime) -> list[Say]:
@@ -91,7 +95,8 @@ class Inbox:
     def tick(self, now: datetime) -> list[Say]:
         """Do what time brings."""
         desks = self._desks
-        return self.together(lambda: [*desks.desk.tick(now), *desks.leases.tick(now), *desks.presence.tick(now)])
+        parts = (desks.desk, desks.leases, desks.presence, desks.offline)
+        return self.together(lambda: [said for each in parts for said in each.tick(now)])
 
     def _one(self, message: Message, now: datetime) -> list[Say]:
         topic = _ours(message.topic, self._context.site.name)
@@ -103,8 +108,8 @@ class Inbox:
             return self._unreadable(f"terminal.{topic.kind.name.lower()}_unreadable", topic.name, error, now)
 
     def _told_by_terminal(self, topic: Topic, message: Message, now: datetime) -> list[Say]:
-        desks, terminal = self._desks, self._context.site.terminal(topic.name)
-        if terminal is None or not terminal.agent:
+        desks = self._desks
+        if topic.name not in self._agents:
             return []  # removed from site.toml; its certificate is to be revoked
         if topic.kind is Kind.STATUS:
             return desks.presence.heard(topic.name, status.parse(message.payload), now)

@@ -20,7 +20,8 @@ class Fact(StrEnum):
     canonical names. Fields not listed here are allowed: `portseal dialect parse` shows them.
     """
 
-    INTERFACE = "interface"  # port, the fields of PortConfig; secure_macs rows: mac, vlan, kind
+    # port, the fields of PortConfig; secure_macs rows: mac, vlan, kind; ip_bindings: bound_mac, bound_ip, bound_vlan
+    INTERFACE = "interface"
     STATUS = "status"  # port, oper (up|down|blocked), admin_up, mode, description, vlan, blocked_cause, if_index
     LEARNED = "learned"  # mac, vlan, port, kind (dynamic|static|secure|self)
     SECURE = "secure"  # port, secure, maximum, violations, violation, last_mac

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from policies.errors import InputError
 from policies.texts import t
@@ -59,6 +60,7 @@ class Topic:
         return f"{ROOT}/{_checked(self.site)}/{_filled(self.kind, self.name)}"
 
 
+@lru_cache(maxsize=4096)
 def parse(topic: str) -> Topic:
     """Read a topic; raises InputError for one that is not ours, of another version, or with a name that cannot be."""
     levels = topic.split("/")

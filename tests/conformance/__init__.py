@@ -61,7 +61,9 @@ class Conformance:
     where the secret is, `not_secret` stay as they are. `questions` are (text, set, reply): a question's last line, the
     set of the dialect that knows it (greetings, answers, save), and what is answered; `not_asked` lines are never
     answered. `same` are pairs of running and startup configurations without a difference, `drift` are those with one,
-    and the lines that are shown of it.
+    and the lines that are shown of it. `hosts` are prompts of other hosts at which a login is understood; `saved` are
+    answers to the save that say that it was done, `not_saved` do not. `recorded_as` is the recordings' name for the
+    platform, where it is another.
     """
 
     platform: str
@@ -79,6 +81,10 @@ class Conformance:
     drift: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
     transcripts: tuple[Transcript, ...] = ()
     readers: Readers = field(default_factory=dict)
+    hosts: tuple[str, ...] = ()
+    saved: tuple[str, ...] = ()
+    not_saved: tuple[str, ...] = ()
+    recorded_as: str = ""
 
     @property
     def dialect(self) -> Dialect:
@@ -118,8 +124,9 @@ def seen(spoken: Dialect, said: Mapping[str, str]) -> ObservedSwitch:
     for read in spoken.reads:
         if not read.observe or read.each:
             continue
-        if read.command in said:
-            answers.append((read, parse(read, said[read.command], where="transcript")))
+        known = next((words for words in (read.command, *read.aliases) if words in said), None)
+        if known is not None:
+            answers.append((read, parse(read, said[known], where="transcript")))
         else:
             assert read.optional, read.command
     return observe(spoken, answers, switch="sw", read_at=NOW)

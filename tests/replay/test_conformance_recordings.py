@@ -13,12 +13,13 @@ import pytest
 from drivers.dialect import Read
 from drivers.parse import Row, find_read, parse
 from policies.errors import UnparsedOutput
-from tests.conformance import Conformance, every
+from tests.conformance import Conformance, conformance, every
 
 REMEDY = "PORTSEAL_FIXTURES is not set: point it to the folder of recordings, or run make test"
 PAGERS = {
     "cisco_ios": " --More-- \x08\x08\x08\x08\x08\x08\x08\x08\x08        \x08\x08\x08\x08\x08\x08\x08\x08\x08",
     "huawei_vrp": "  ---- More ----\x1b[42D" + " " * 42 + "\x1b[42D",
+    "h3c_comware": "  ---- More ----\x1b[16D" + " " * 16 + "\x1b[16D",
 }
 LOGS = {
     "cisco_ios": (
@@ -30,13 +31,16 @@ LOGS = {
         "Nov 30 2026 10:00:00+08:00 core-sw1 %%01IFNET/4/IF_STATE(l)[0]:Interface GE0/0/1 has turned into UP state.",
         "Nov 30 2026 10:00:01 core-sw1 %%01SHELL/5/CMDRECORD(s)[1]:Recorded command information.",
     ),
+    "h3c_comware": (
+        "%Nov 30 10:00:01:123 2026 core-sw1 IFNET/3/PHY_UPDOWN: Physical state on the interface GE1/0/1 changed to up.",
+    ),
 }
-PROMPTS = {"cisco_ios": "core-sw1#", "huawei_vrp": "<core-sw1>"}
+PROMPTS = {"cisco_ios": "core-sw1#", "huawei_vrp": "<core-sw1>", "h3c_comware": "<core-sw1>"}
 
 
 def folder(platform: str) -> Path | None:
     root = os.environ.get("PORTSEAL_FIXTURES")
-    found = Path(root) / "cli" / platform if root else None
+    found = Path(root) / "cli" / (conformance(platform).recorded_as or platform) if root else None
     return found if found is not None and found.is_dir() else None
 
 

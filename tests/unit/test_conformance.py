@@ -147,8 +147,8 @@ def test_a_transcript_shows_what_a_person_reads_in_it(data: Conformance, transcr
 @pytest.mark.parametrize(("data", "transcript"), each("transcripts"))
 def test_every_answer_of_a_transcript_is_read(data: Conformance, transcript: Transcript) -> None:
     for command, text in answers_of(data.platform, transcript.name).items():
-        for read in find_reads(data.dialect, command):
-            assert parse(read, text), command
+        # One answer may tell of several things, and need not tell of all.
+        assert any(parse(read, text) for read in find_reads(data.dialect, command)), command
 
 
 @pytest.mark.parametrize("data", every(), ids=lambda data: data.platform)
