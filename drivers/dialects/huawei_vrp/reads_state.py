@@ -18,6 +18,8 @@ _ANY, _FIXED = r"[a-z][\w-]*", r"sticky|sec-config|security"
 _HEADING = r"\s*MAC Address\s+VLAN"
 _MAC_NOISE = (
     r"\s*Flags: ",
+    r"\s+# - forwarding logical interface",
+    r"\s+on the interface\.",
     r"\s*BD\s*: ",
     r"\s*MAC address table of ",
     _HEADING,
