@@ -12,6 +12,7 @@ from typing import Any
 from controller.broker.enrolment import enrol, renew
 from controller.broker.events import Events
 from controller.broker.link import Link, Place
+from controller.broker.locks import Locks
 from controller.broker.presence import Presence
 from controller.broker.say import Say
 from controller.broker.site import ManagedBroker, broker_address, client_tls
@@ -26,6 +27,7 @@ from controller.cards.people import two_people
 from controller.cards.posting import may_post
 from controller.cards.presenting import BY_NUMBER, Presenting
 from controller.cards.pseudonyms import card_key
+from controller.cards.publishing import Publishing
 from controller.cards.readers import Readers
 from controller.cards.signing import Signing
 from controller.context import Context
@@ -159,9 +161,10 @@ def serving(context: Context) -> Iterator[Serving]:
     context = replace(context, actor="controller")
     with contextlib.ExitStack() as stack:
         broker = ManagedBroker(context) if context.site.broker.mode is BrokerMode.MANAGED else None
-        following = Following(context)
+        following, publishing = Following(context), Publishing(context)
         stack.callback(following.close)
-        made = _assembled(context, broker, following)
+        stack.callback(publishing.close)
+        made = _assembled(context, broker, following, publishing)
         # First: it is also what keeps a second controller from this site.
         stack.callback(made.desks.offline.close)
         control = Control(context.site.folder, made.answer)
@@ -186,7 +189,9 @@ def _receiving(context: Context, made: Serving, stack: contextlib.ExitStack) -> 
     receiver.start()
 
 
-def _assembled(context: Context, broker: ManagedBroker | None, following: Following) -> Serving:
+def _assembled(
+    context: Context, broker: ManagedBroker | None, following: Following, publishing: Publishing
+) -> Serving:  # fmt: skip
     key, now = grant_key(context.site.folder), context.clock()
     book = Book(context.store)
     signing = Signing(context, key, book.name)
@@ -196,13 +201,14 @@ def _assembled(context: Context, broker: ManagedBroker | None, following: Follow
     offline = Offline(OfflineParts(context, presence, book.authority, leases, key, cards, signing.jti))
     presenting = Presenting(context.store, cards, book.find, offline.note)
     desk = Desk(Parts(context, presence, presenting, signing, book.authority), leases)
+    locks = Locks(context, key, presence)
     readers = Readers.load(context.site, certified=broker is not None)
 
     def heard(event: AgentEvent, entry: Entry) -> list[Say]:
         """Take what a terminal's event says; an opening without a connection first becomes a lease like others."""
         return [*offline.heard(event, entry.at), *leases.heard(event, entry)]
 
-    desks = Desks(desk, leases, Events(context, key, heard), presence, readers, offline)
+    desks = Desks(desk, leases, Events(context, key, heard), presence, readers, offline, publishing, locks)
     inbox = Inbox(context, desks)
     identity = Identity(Role.CONTROLLER)
     place = Place(*broker_address(context.site), client_tls(context, identity))
@@ -235,6 +241,13 @@ def _chores(
         forget_permits(context.store, now - BY_NUMBER)
         return []
 
+    def published(now: datetime) -> list[Say]:
+        """Read what the access-control system has published."""
+        publishing = desks.publishing
+        if publishing is None or not publishing.wanted:
+            return []
+        return inbox.together(lambda: publishing.step(now))
+
     def export(_: datetime) -> list[Say]:
         """Follow the access-control system's export; what is wrong with it is in the ledger, and told here."""
         following.step()
@@ -242,6 +255,7 @@ def _chores(
 
     return (
         Chore("export", 1.0, export),
+        Chore("published", 1.0, published),
         Chore("cards", 1.0, cards),
         Chore("identities", LOOK, identities, hurried=True),
         Chore("checkpoint", CHECKPOINT, checkpoint),

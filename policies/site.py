@@ -20,6 +20,7 @@ class Parameters:
     bind_ip: also bind IP to MAC and port where the platform can.
     shut_unused: shut ports that nothing is bound to (and park them in the blackhole VLAN).
     evidence_max_age_s: seconds after which what was read turns 未验证.
+    openings_days: over how many days back openings are judged (7.2b, 7.2c).
     rollback_timeout_s: seconds for which the watchdog tries to finish or roll back an apply that died.
 
     The others are for swipes and leases, as :class:`policies.cards.rights.CardPolicy` has them.
@@ -53,6 +54,7 @@ class Parameters:
     lease_keyboards: bool = False
     leases_per_terminal: int = 1
     leases_per_card: int = 1
+    openings_days: int = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +196,8 @@ class Traps:
 class ListSource:
     """Where the access-control system's export job writes its list: a file ("": the list is imported by hand).
 
-    `every_s`: how often it is looked at. `oldest_s`: the age of an export beyond which it is a finding.
+    `published`: there is no file; the system sends its list over the broker. `every_s`: how often the file is looked
+    at. `oldest_s`: the age of an export, or of what was sent last, beyond which it is a finding.
     `most_removed_percent`: a list that takes more of the cards away is not imported by itself.
     """
 
@@ -202,6 +205,7 @@ class ListSource:
     every_s: int = 300
     oldest_s: int = 172_800
     most_removed_percent: int = 20
+    published: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,11 +20,11 @@ from controller.ledger.entry import Draft, Entry
 from controller.ledger.guard import check
 from controller.store.terminals import has_revoked_key, trusted_key
 from controller.store.told import event_digest, last_event, put_event
-from policies import canonical
 from policies.errors import InputError, SafetyRefusal
 from policies.keys import PublicKey, SigningKey
 from policies.messages.ack import Ack, sign
 from policies.messages.event import AgentEvent, BrokenChain, Fault, read_event, verify_next
+from policies.messages.finding import MAX_SUBJECT, FindingNote
 from policies.messages.topics import Kind
 from policies.texts import t
 
@@ -161,7 +161,7 @@ def _sealed(ack: Ack, key: SigningKey) -> Callable[[], bytes]:
 def finding(context: Context, kind: str, subject: str, data: dict[str, object]) -> list[Say]:
     """Write something down that somebody should look at, and tell it on the broker."""
     (entry,) = context.ledger.append_many([Draft.make(kind, subject, data, "controller")])
-    told = canonical.encode({"entry": entry.seq, "kind": kind, "subject": subject, **data})
+    told = FindingNote(entry.seq, kind, subject[:MAX_SUBJECT], data).encode()
     return [Say(Kind.FINDING, "", lambda: told)]
 
 

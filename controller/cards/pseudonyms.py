@@ -49,7 +49,11 @@ class CardKey:
 
     def file(self, content: bytes) -> str:
         """Give the hash by which a list's file is known again: 64 hex digits that say nothing without the key."""
-        return hmac.digest(self._key, b"file\x00" + sha256(content).digest(), "sha256").hex()
+        return self.told(sha256(content).digest())
+
+    def told(self, digest: bytes) -> str:
+        """Give the same of a file of which only the SHA-256 is there yet."""
+        return hmac.digest(self._key, b"file\x00" + digest, "sha256").hex()
 
     def tags(self, terminal: str) -> bytes:
         """Give the key (32 bytes) by which one terminal, and no other, knows cards again without a connection."""

@@ -28,6 +28,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "trap": ("controller.cli.trap", "trap", h("Show what switches' notifications told.")),
     "reader": ("controller.cli.reader", "reader", h("Show the card readers; make their certificates.")),
     "terminal": ("controller.cli.terminal", "terminal", h("Show the terminals; give rescue codes.")),
+    "lock": ("controller.cli.lock", "lock", h("Show the sensed anti-plug locks.")),
     "card": ("controller.cli.card", "card", h("Import, revoke and forget cards.")),
     "grant": ("controller.cli.lease", "grant", h("Open a terminal without a swipe, for two people.")),
     "lease": ("controller.cli.lease", "lease", h("Show and end what is open on terminals.")),

@@ -140,14 +140,20 @@ def apply(context: click.Context, plan_id: str | None, yes: bool) -> int:
 @click.command(
     cls=Speaking,
     help=h(
-        "Read the switches and judge them by clauses 7.1a, 7.1b and 7.1c, and each terminal's last census by 7.2a;"
-        " exit code 1 when they do not comply. With SWITCH: these switches alone."
+        "Read the switches and judge them by clauses 7.1a, 7.1b and 7.1c; each terminal by its last census and by what"
+        " the ledger says of its openings (7.2a, 7.2b, 7.2c). Exit code 1 when they do not comply. With SWITCH: these"
+        " switches alone."
     ),
 )
 @click.argument("switches", nargs=-1, metavar="[SWITCH]...")
 @click.option("--all", "everything", is_flag=True, help=h("Show what passes too."))
+@click.option(
+    "--days",
+    type=click.IntRange(1, 4000),
+    help=h("Judge openings over so many days back. Default: openings_days in [policy]."),
+)
 @click.pass_context
-def check(context: click.Context, switches: tuple[str, ...], everything: bool) -> int:
+def check(context: click.Context, switches: tuple[str, ...], everything: bool, days: int | None) -> int:
     """See the help text."""
     from controller.cli.session import site_context, worked
     from controller.cli.verdicts import show_check
@@ -162,7 +168,7 @@ def check(context: click.Context, switches: tuple[str, ...], everything: bool) -
         answers = read_switches(site, wanted, worked(chosen, t("read")))
         findings = findings_for(site, wanted, answers.results)
         if not switches:
-            findings += terminal_findings(site)
+            findings += terminal_findings(site, days)
         return show_check(chosen, findings, answers.errors, everything=everything)
 
 

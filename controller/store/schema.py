@@ -219,6 +219,18 @@ _OFFLINE = (
     "CREATE INDEX card_grant_terminal ON card_grant (terminal, signed_at)",
 )
 
+_LISTS_AND_LOCKS = (
+    # The highest version of a list that the access-control system has published, and which list that was.
+    """CREATE TABLE card_published (
+        one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, file_mac TEXT NOT NULL, at TEXT NOT NULL
+    ) STRICT""",
+    # What each anti-plug lock said last, byte for byte, since when it says the same of its state, and what is wrong.
+    """CREATE TABLE lock_state (
+        terminal TEXT NOT NULL, lock TEXT NOT NULL, report BLOB NOT NULL, heard_at TEXT NOT NULL, since TEXT NOT NULL,
+        wrong TEXT NOT NULL DEFAULT '', PRIMARY KEY (terminal, lock)
+    ) STRICT, WITHOUT ROWID""",
+)
+
 
 @migrations()
 def first(db: Database) -> None:
@@ -259,4 +271,11 @@ def notifications(db: Database) -> None:
 def offline_grants(db: Database) -> None:
     """Add keys of terminals that were taken away, and what is signed for terminals that are cut off."""
     for statement in _OFFLINE:
+        db.execute(statement)
+
+
+@migrations()
+def lists_and_locks(db: Database) -> None:
+    """Add which list of cards was published last, and what anti-plug locks have said."""
+    for statement in _LISTS_AND_LOCKS:
         db.execute(statement)

@@ -34,6 +34,8 @@ class Kind(StrEnum):
     STATUS = "terminal/*/status"
     LOCK_SET = "lock/*/set"
     LOCK_STATE = "lock/*/state"
+    CARDS = "cards"
+    CARDS_ACK = "cards/ack"
     FINDING = "finding"
     CHECKPOINT = "checkpoint"
 
@@ -67,10 +69,13 @@ def parse(topic: str) -> Topic:
     if "/".join(levels[:2]) != ROOT or len(levels) < 4:
         raise _not_ours()
     _, _, site, collection, *rest = levels
-    kind = _KINDS.get("/".join((collection, "*", *rest[1:])) if rest else collection)
+    plain = _KINDS.get("/".join((collection, *rest)))
+    if plain is not None and not plain.named:
+        return Topic(_checked(site), plain)
+    kind = _KINDS.get("/".join((collection, "*", *rest[1:]))) if rest else None
     if kind is None:
         raise _not_ours()
-    return Topic(_checked(site), kind, _checked(rest[0]) if rest else "")
+    return Topic(_checked(site), kind, _checked(rest[0]))
 
 
 def every(site: str, kind: Kind) -> str:

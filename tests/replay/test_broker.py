@@ -20,8 +20,8 @@ from tests.replay.broker_bench import NOW, SITE, Bench
 
 T1, T2 = Identity(Role.TERMINAL, "guard-1"), Identity(Role.TERMINAL, "终端 2")
 LOCK, READER, CLI = Identity(Role.LOCK, "guard-1"), Identity(Role.READER, "gate-1"), Identity(Role.CLI)
-CONTROLLER = Identity(Role.CONTROLLER)
-EVERYBODY = (CONTROLLER, T1, T2, LOCK, READER, CLI)
+CONTROLLER, ACCESS = Identity(Role.CONTROLLER), Identity(Role.ACCESS)
+EVERYBODY = (CONTROLLER, T1, T2, LOCK, READER, CLI, ACCESS)
 #: Who says what a wildcard right is tried with.
 NAMES = ("guard-1", "gate-1")
 
@@ -92,6 +92,19 @@ def test_a_terminal_cannot_speak_for_another_one(fresh: Bench) -> None:
     assert not first.say("portseal/1/hq/terminal/guard-1/event", b"mine").is_failure
     assert controller.hear() == ("portseal/1/hq/terminal/guard-1/event", b"mine", False)
     assert controller.hear(0.2) is None
+
+
+def test_nobody_else_publishes_a_list_of_cards_or_hears_one(fresh: Bench) -> None:
+    controller, access, others = fresh.client(CONTROLLER), fresh.client(ACCESS), (T1, LOCK, READER, CLI)
+    controller.subscribe("portseal/1/hq/cards")
+    listeners = [fresh.client(each) for each in others]
+    for each in listeners:
+        each.subscribe("portseal/1/hq/cards")
+        assert each.say("portseal/1/hq/cards", b"forged").is_failure
+    assert not access.say("portseal/1/hq/cards", b"list").is_failure
+    assert controller.hear() == ("portseal/1/hq/cards", b"list", False)
+    assert controller.hear(0.2) is None
+    assert [each.hear(0.2) for each in listeners] == [None] * len(others)
 
 
 def test_a_terminal_cannot_listen_to_another_one(fresh: Bench) -> None:
