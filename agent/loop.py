@@ -6,6 +6,7 @@ declaration is read.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import selectors
@@ -25,6 +26,7 @@ from agent.link.broker import Link
 from agent.link.database import storage_errors
 from agent.link.identity import agent_key
 from agent.link.spool import Spool, SpoolPlace, open_spool
+from agent.offline.reader import Readers
 from agent.service import Service
 from agent.terminal import MOST_PENDING, TICK, Terminal
 from agent.usb.bindings import load_bindings
@@ -42,6 +44,8 @@ _log = logging.getLogger("portseal.agent")
 
 #: The shortest time between two looks, in seconds: a flood of uevents leads to one look after the other, not more.
 REST = 0.05
+#: How long this thread may work before paho's has its turn, in seconds.
+SWITCH_SECONDS = 0.0005
 
 
 def serve(folder: Path = CONFIG_FOLDER, sysfs: Path = Path("/sys")) -> None:
@@ -113,6 +117,7 @@ class _Loop:
         self._answers = Answers(terminal, self._link, self._report)
         self._controls = [Control(config.run / SOCKET, self._answers.answer, self._selector)]
         self._serve_operators(config.operators)
+        self._readers = Readers(self._selector, self._presented, time.monotonic, sysfs)
         self._service = service
         self._stopping = ""
         self._heard = False
@@ -127,6 +132,9 @@ class _Loop:
         self._selector.register(reader, selectors.EVENT_READ, lambda _: os.read(reader, 64))
         self._selector.register(self._monitor, selectors.EVENT_READ, lambda _: self._hear())
         self._terminal.start()
+        gc.freeze()  # what is there by now stays: looking through it again and again would hold a grant up
+        # paho's thread sends an event while this one goes on to open the device: it waited up to 5 ms for its turn.
+        sys.setswitchinterval(SWITCH_SECONDS)
         self._service.ready()
         if self._link is not None:
             self._selector.register(self._link, selectors.EVENT_READ, lambda _: self._obey())
@@ -146,6 +154,7 @@ class _Loop:
             self._heard = self._monitor.beat()
             self._terminal.tell(self._monitor.events())
             self._terminal.look()
+            self._readers.follow(self._terminal.view.decisions, self._terminal.view.bindings)
             self._tidy()
             self._renew(now)
             looked = now
@@ -157,6 +166,7 @@ class _Loop:
         self._report()
         if self._link is not None:
             self._link.close()
+        self._readers.close()
         for control in self._controls:
             control.close()
         self._monitor.close()
@@ -185,6 +195,10 @@ class _Loop:
                 self._link.move(place)
         except ConfigError as error:
             _log.error("the new certificate cannot be used: %s", error)
+
+    def _presented(self, card: str) -> None:
+        """Take a card that a reader of this terminal has read."""
+        self._answers.answer({"do": "present", "card": card})
 
     def _obey(self) -> None:
         assert self._link is not None

@@ -145,12 +145,13 @@ class Terminal:
         live = [each for each in known if is_live(each, now.boottime, self.clock.boot)]
         self._warn(live, now.boottime)
         moment = usb_events.Moment(now.boottime, self.clock.boot)
-        sleeping = self._sleeping()
+        fell, sleeping = self._asleep, self._sleeping()
         done = self._enforcer.run_pass(loaded.bindings, () if sleeping else known, moment)
         self._settled = done.settled
         self.tell(done.events)
-        # Also when no time was slept: a sleep that fails late resets every controller.
-        self._compare_devices(done, loaded.bindings, now.boottime, slept or sleeping)
+        # Also when no time was slept: a sleep that fails late resets every controller. This process was frozen then,
+        # perhaps for longer than a wake-up counts: so the first look after it counts as well.
+        self._compare_devices(done, loaded.bindings, now.boottime, slept or sleeping or fell)
         self.tell(self.locks.compare(live, done.decisions, now.boottime, self.clock.boot))
         over = self._over({each.jti for each in live}, done)
         used = [_spent(each, done) for each in live]

@@ -9,16 +9,20 @@ from datetime import datetime, timedelta
 
 from controller.broker.events import Events, finding
 from controller.broker.link import Interest, Message
+from controller.broker.locks import Locks
 from controller.broker.presence import Presence
 from controller.broker.say import Say
 from controller.cards.desk import Desk
 from controller.cards.leases import Leases
+from controller.cards.offline import Offline
+from controller.cards.publishing import Publishing
 from controller.cards.readers import Readers
 from controller.context import Context
 from policies.cards.number import UnreadableSwipe
 from policies.cards.rights import Kind as Came
 from policies.errors import InputError, StorageFailed
 from policies.messages import request, status, topics
+from policies.messages.lock import parse_state
 from policies.messages.topics import Kind, Topic
 
 _log = logging.getLogger("portseal.serve")
@@ -26,7 +30,7 @@ _log = logging.getLogger("portseal.serve")
 #: What a reader sends that cannot be read is written down again after this long, not each time.
 QUIET = timedelta(minutes=1)
 #: Kinds of our own topics that the controller listens to; only a status is wanted as the broker keeps it.
-_OURS = (Kind.REQUEST, Kind.EVENT, Kind.STATUS)
+_OURS = (Kind.REQUEST, Kind.EVENT, Kind.STATUS, Kind.LOCK_STATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,9 @@ class Desks:
     events: Events
     presence: Presence
     readers: Readers
+    offline: Offline
+    publishing: Publishing | None = None
+    locks: Locks | None = None
 
 
 class Inbox:
@@ -45,13 +52,16 @@ class Inbox:
 
     def __init__(self, context: Context, desks: Desks) -> None:
         self._context, self._desks = context, desks
+        self._terminals = frozenset(each.name for each in context.site.terminals)
+        self._agents = frozenset(each.name for each in context.site.terminals if each.agent)
         self._told: dict[tuple[str, str, str], datetime] = {}
 
     def interests(self) -> list[Interest]:
         """Give what to subscribe to."""
         site = self._context.site.name
-        ours = [Interest(topics.every(site, kind), retained=kind is Kind.STATUS) for kind in _OURS]
-        readers = self._desks.readers
+        publishing, readers = self._desks.publishing, self._desks.readers
+        kinds = [*_OURS, *([Kind.CARDS] if publishing is not None and publishing.wanted else [])]
+        ours = [Interest(topics.every(site, kind), retained=kind is Kind.STATUS) for kind in kinds]
         return [*ours, *(Interest(topic, waiting=readers.dated(topic)) for topic in readers.topics())]
 
     def take(self, messages: Sequence[Message], now: datetime) -> list[Say]:
@@ -80,6 +90,10 @@ class Inbox:
             desks.desk.memory, self._told = memory, told
             desks.events.forget()
             desks.presence.forget()
+            desks.offline.forget()
+            for each in (desks.publishing, desks.locks):
+                if each is not None:
+                    each.forget()
             raise
 
     def unrecorded(self, messages: Sequence[Message], now: datetime) -> list[Say]:
@@ -91,28 +105,43 @@ class Inbox:
     def tick(self, now: datetime) -> list[Say]:
         """Do what time brings."""
         desks = self._desks
-        return self.together(lambda: [*desks.desk.tick(now), *desks.leases.tick(now), *desks.presence.tick(now)])
+        ticks = [desks.desk.tick, desks.leases.tick, desks.presence.tick, desks.offline.tick]
+        ticks += [] if desks.locks is None else [desks.locks.tick]
+        return self.together(lambda: [said for tick in ticks for said in tick(now)])
 
     def _one(self, message: Message, now: datetime) -> list[Say]:
         topic = _ours(message.topic, self._context.site.name)
         if topic is None or topic.kind is Kind.SWIPE:
             return self._swiped(message, now)
+        if topic.kind is Kind.CARDS:
+            return self._published(message, now)
         try:
             return self._told_by_terminal(topic, message, now)
         except InputError as error:
             return self._unreadable(f"terminal.{topic.kind.name.lower()}_unreadable", topic.name, error, now)
 
     def _told_by_terminal(self, topic: Topic, message: Message, now: datetime) -> list[Say]:
-        desks, terminal = self._desks, self._context.site.terminal(topic.name)
-        if terminal is None or not terminal.agent:
+        desks = self._desks
+        if topic.name not in (self._terminals if topic.kind is Kind.LOCK_STATE else self._agents):
             return []  # removed from site.toml; its certificate is to be revoked
         if topic.kind is Kind.STATUS:
             return desks.presence.heard(topic.name, status.parse(message.payload), now)
         if message.retained:
             return []  # a request or an event that the broker keeps is a replay
+        if topic.kind is Kind.LOCK_STATE:
+            return [] if desks.locks is None else desks.locks.heard(topic.name, parse_state(message.payload), now)
         if topic.kind is Kind.REQUEST:
             return desks.desk.request(topic.name, request.parse(message.payload), now)
         return desks.events.take(topic.name, message.payload, now)
+
+    def _published(self, message: Message, now: datetime) -> list[Say]:
+        publishing = self._desks.publishing
+        if publishing is None or not publishing.wanted or message.retained:
+            return []
+        try:
+            return publishing.take(message.payload, now)
+        except InputError as error:
+            return self._unreadable("cards.unreadable", "cards", error, now)
 
     def _swiped(self, message: Message, now: datetime) -> list[Say]:
         try:

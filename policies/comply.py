@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from policies.clauses import c71a, c71b, c71c, c72a
+from policies.clauses import c71a, c71b, c71c, c72a, c72b, c72c
 from policies.clauses.sight import Sight
 from policies.expected import stray_bindings
 from policies.model import Binding, Device, ExpectedSwitch, Finding, ObservedSwitch, Verdict
+from policies.openings import ListsSight, TerminalUse
 from policies.site import Site
 from policies.terminal import TerminalEvidence
 from policies.texts import t
@@ -70,6 +71,29 @@ def comply_terminals(site: Site, evidence: Mapping[str, TerminalEvidence], now: 
     for name in sorted(evidence.keys() - declared):
         text = t("this terminal reports, but the site does not declare it")
         findings.append(Finding(c72a.CLAUSE, name, Verdict.FAIL, text, evidence[name].report.taken_at))
+    return findings
+
+
+def comply_openings(
+    site: Site,
+    evidence: Mapping[str, TerminalEvidence],
+    uses: Mapping[str, TerminalUse],
+    lists: ListsSight,
+    now: datetime,
+) -> list[Finding]:
+    """Judge every declared terminal against 7.2b and 7.2c, by its census and by what the ledger says of its openings.
+
+    What passed by evidence that is older than `evidence_max_age_s`, or from a time to come, is unverified. Where a
+    terminal has an agent, the access-control system's list is judged too.
+    """
+    findings: list[Finding] = []
+    for terminal in site.terminals:
+        known, use = evidence.get(terminal.name), uses.get(terminal.name)
+        for found in (*c72b.judge(terminal, use, lists, now), *c72c.judge(terminal, known, use, now)):
+            aged = found.evidence_at is not None and terminal.agent
+            findings.extend(_aged([found], site, found.evidence_at, now) if aged and found.evidence_at else [found])
+    if any(terminal.agent for terminal in site.terminals):
+        findings.append(c72b.judge_lists(site.name, lists))
     return findings
 
 

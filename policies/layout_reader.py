@@ -25,7 +25,7 @@ def readers() -> Section:
     return Section(
         name="readers",
         about=t("One table for each card reader of the access-control system whose swipes open terminals."),
-        keys=(*_reader_keys(), *source_keys(), *_rule_keys(t("this reader's numbers"))),
+        keys=(*_reader_keys(), *source_keys(), *rule_keys(t("this reader's numbers"))),
         build=reader,
         named=values.name,
         sample_name="gate-reader",
@@ -37,7 +37,7 @@ def authority() -> Section:
     return Section(
         name="authority",
         about=t("The access-control system's own list of cards: how it writes their numbers, and where its export is."),
-        keys=(*_rule_keys(t("the list's numbers")), *_source_keys()),
+        keys=(*rule_keys(t("the list's numbers")), *_source_keys()),
         build=card_list,
     )
 
@@ -97,6 +97,8 @@ def policy_keys(defaults: Mapping[str, str | int]) -> Iterator[Key]:
         wanted = t("whole minutes from {low} to {high}", low=low, high=high)
         if name.endswith("_s"):
             wanted = t("whole seconds from {low} to {high}", low=low, high=high)
+        elif name.endswith("_days"):
+            wanted = t("whole days from {low} to {high}", low=low, high=high)
         elif not name.endswith("_minutes"):
             wanted = t("a whole number from {low} to {high}", low=low, high=high)
         shipped = defaults[name]
@@ -121,6 +123,8 @@ _NUMBERS = (
      t("Whoever comes after the card's holder finds the port open until it ends.")),
     ("lease_maintenance_minutes", 1, 480, t("The longest opening for maintenance."), None),
     ("lease_other_minutes", 1, 480, t("The longest opening for another purpose."), None),
+    ("openings_days", 1, 400, t("Over how many days back the openings of terminals are judged."),
+     t("An opening without a swipe fails clause 7.2b for as long.")),
     ("lease_devices", 1, 16, t("How many devices one opening admits."),
      t("With more than one, a second stick can be plugged in unseen.")),
     ("leases_per_terminal", 1, 16, t("How many openings one terminal may have at a time."), None),
@@ -174,7 +178,8 @@ def _reader_keys() -> tuple[Key, ...]:
     )  # fmt: skip
 
 
-def _rule_keys(whose: object) -> Iterator[Key]:
+def rule_keys(whose: object) -> Iterator[Key]:
+    """Give the keys that say how card numbers are written; `whose` names them in the sample."""
     yield Key(
         "digits", values.choice(*Digits),
         about=t("How {whose} are written.", whose=whose),
@@ -211,6 +216,12 @@ def _source_keys() -> Iterator[Key]:
         values=t("a path, a relative one from the site folder; without it the list is imported by hand"),
         sample='"/srv/access-control/cards.csv"',
         security=t("Who can write this file decides which cards open: let only the export job's account write there."),
+    )  # fmt: skip
+    yield Key(
+        "published", values.flag,
+        about=t("Whether the system itself sends its list over the broker (docs/cards.md), in place of a file."),
+        values=t("true or false"), sample="false", default=False,
+        security=t("Who holds the key of its certificate decides which cards open: let it rest on that system alone."),
     )  # fmt: skip
     seconds = t("whole seconds from {low} to {high}", low=10, high=86_400)
     yield Key(
@@ -254,8 +265,13 @@ def card_rule(found: dict[str, Any], place: Place) -> CardRule:
 def card_list(found: dict[str, Any], place: Place) -> tuple[CardRule, ListSource]:
     """Build [authority]: how the list's numbers are written, and where the list comes from."""
     source = ListSource(
-        found.pop("source") or "", found.pop("every_s"), found.pop("oldest_s"), found.pop("most_removed_percent")
-    )
+        found.pop("source") or "", found.pop("every_s"), found.pop("oldest_s"), found.pop("most_removed_percent"),
+        found.pop("published"),
+    )  # fmt: skip
+    if source.published and source.file:
+        raise place.at("published").error(
+            t("the list comes from the file {file} already", file=shown(source.file)), t("remove one of the two")
+        )
     return card_rule(found, place), source
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from policies import builders, values
+from policies.layout_traps import trap_sources
 from policies.platforms import parse_platform, platforms
 from policies.texts import Text, t
 from policies.toml import Key, Place, Section, a_list, read_section
@@ -18,7 +19,7 @@ def switches() -> Section:
     return Section(
         name="switches",
         about=t("One table for each switch. Ports that no key names are never touched."),
-        keys=(*_address_keys(), *_login_keys(), *_port_keys(), *_platform_keys()),
+        keys=(*_address_keys(), *_login_keys(), *_port_keys(), *_platform_keys(), trap_sources()),
         build=builders.switch,
         sections=(_excepted(), _snmp()),
         named=values.name,

@@ -20,6 +20,7 @@ class Parameters:
     bind_ip: also bind IP to MAC and port where the platform can.
     shut_unused: shut ports that nothing is bound to (and park them in the blackhole VLAN).
     evidence_max_age_s: seconds after which what was read turns 未验证.
+    openings_days: over how many days back openings are judged (7.2b, 7.2c).
     rollback_timeout_s: seconds for which the watchdog tries to finish or roll back an apply that died.
 
     The others are for swipes and leases, as :class:`policies.cards.rights.CardPolicy` has them.
@@ -53,6 +54,7 @@ class Parameters:
     lease_keyboards: bool = False
     leases_per_terminal: int = 1
     leases_per_card: int = 1
+    openings_days: int = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,7 @@ class Switch:
     excepted: tuple[ExceptedPort, ...] = ()
     snmp: SnmpAccess | None = None
     settings: tuple[tuple[str, str], ...] = ()
+    trap_sources: tuple[str, ...] = ()
     experimental_writes: bool = False
 
     def uplink(self, port: str) -> Uplink | None:
@@ -166,10 +169,35 @@ class Web:
 
 
 @dataclass(frozen=True, slots=True)
+class TrapUser:
+    """A user of SNMPv3 notifications that every switch may have; passwords are references."""
+
+    name: str
+    auth_protocol: str = "sha"
+    auth_password: str | None = None
+    priv_protocol: str = "aes128"
+    priv_password: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Traps:
+    """[traps]: where notifications are received (`listen` "": nowhere), and what may prove them besides a switch's own.
+
+    `communities` are references.
+    """
+
+    listen: str = ""
+    port: int = 162
+    communities: tuple[str, ...] = ()
+    users: tuple[TrapUser, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ListSource:
     """Where the access-control system's export job writes its list: a file ("": the list is imported by hand).
 
-    `every_s`: how often it is looked at. `oldest_s`: the age of an export beyond which it is a finding.
+    `published`: there is no file; the system sends its list over the broker. `every_s`: how often the file is looked
+    at. `oldest_s`: the age of an export, or of what was sent last, beyond which it is a finding.
     `most_removed_percent`: a list that takes more of the cards away is not imported by itself.
     """
 
@@ -177,6 +205,7 @@ class ListSource:
     every_s: int = 300
     oldest_s: int = 172_800
     most_removed_percent: int = 20
+    published: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +231,7 @@ class Site:
     list_source: ListSource = ListSource()
     broker: Broker = Broker()
     web: Web = Web()
+    traps: Traps = Traps()
 
     def switch(self, name: str) -> Switch | None:
         """Give the switch called `name`, if it is declared."""

@@ -13,6 +13,8 @@ from __future__ import annotations
 import logging
 import os
 import queue
+import random
+import socket
 import ssl
 import time
 from collections.abc import Callable
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from paho.mqtt.client import Client, MQTTMessage
 
 _log = logging.getLogger("portseal.link")
+_SPREAD = random.SystemRandom()
 
 #: Seconds between two statuses when nothing changes, and until the broker must have confirmed one.
 HEARTBEAT_SECONDS, PATIENCE_SECONDS = 30.0, 15.0
@@ -42,6 +45,9 @@ KEEPALIVE_SECONDS = 15
 AGAIN_SECONDS, LATER_SECONDS = 4.0, 60.0
 #: Events on their way at one time, and orders that wait for the loop (further ones are dropped: they come again).
 WINDOW, MOST_ORDERS = 100, 1000
+#: Seconds until a lost connection is tried again: a time between these two, another one for each terminal, or a
+#: thousand of them would come in the same moment to a broker that has room for a hundred to wait; and at most.
+BACK_SECONDS, LATEST_SECONDS = (0.5, 2.5), 30
 #: What the terminal listens to.
 _ORDERS = (Kind.GRANT, Kind.REVOKE, Kind.EVENT_ACK, Kind.LOCK_STATE)
 
@@ -131,10 +137,12 @@ class Link:
 
         client = mqtt.Client(CallbackAPIVersion.VERSION2, f"terminal.{self._terminal}", protocol=mqtt.MQTTv5)
         client.tls_set_context(self._context)
-        client.reconnect_delay_set(1, 30)
+        # paho doubles it each time, whether it is whole or not.
+        client.reconnect_delay_set(_SPREAD.uniform(*BACK_SECONDS), LATEST_SECONDS)  # type: ignore[arg-type]
         client.max_queued_messages_set(2 * WINDOW)
         offline = replace(self._status(), state=State.OFFLINE)
         client.will_set(self._topic(Kind.STATUS), offline.encode(), qos=1, retain=True)
+        client.on_socket_open = _at_once
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
@@ -189,7 +197,6 @@ class Link:
             _log.warning("the broker confirms nothing; connecting anew")
             self._anew()
             return
-        self._say_status(now)
         if acked > self._acked:
             self._acked, self._again = acked, AGAIN_SECONDS
         if self._sent > acked and now - self._sent_at > self._again:
@@ -199,6 +206,8 @@ class Link:
         for seq, raw in unacked(self._sent, room) if room > 0 and head > self._sent else ():
             self._publish(Kind.EVENT, raw)
             self._sent, self._sent_at = seq, now
+        # Behind the events: that a lease has opened is waited for, and the next status is for the next grant.
+        self._say_status(now)
 
     def request(self, payload: bytes) -> Callable[[], Sent]:
         """Send a request of the operator's, now or never; gives what tells how far it came.
@@ -299,6 +308,11 @@ def _away() -> Unreachable:
         t("the connection to the controller is down"),
         next_step=t("wait until it is back, or ask the administrator of this site"),
     )
+
+
+def _at_once(_client: Client, _user: object, sock: Any) -> None:
+    """Send small messages at once: an event behind an acknowledgement waited 40 ms for the other end's TCP."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _options() -> Any:

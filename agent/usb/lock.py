@@ -9,19 +9,20 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from policies.messages.lock import EVERY_SECONDS, LockLevel, LockReport, LockState, level
+from policies.messages.lock import (
+    GRACE_SECONDS,
+    LOW_BATTERY,
+    SILENT_SECONDS,
+    LockLevel,
+    LockReport,
+    LockState,
+    level,
+)
 from policies.texts import Text, t
 from policies.usb import Lease
 
 __all__ = ["CODES", "GRACE_SECONDS", "LOW_BATTERY", "SILENT_SECONDS", "Lock", "LockAlarm", "LockLevel", "disagree",
            "level", "news", "sensed"]  # fmt: skip
-
-#: How long the lock and the gate may take to follow a lease that began or ended, in seconds.
-GRACE_SECONDS = 5.0
-#: A lock that said nothing for this long is silent: three of its messages are missing.
-SILENT_SECONDS = 3.0 * EVERY_SECONDS + 5.0
-#: A battery with less than this, in per cent, is low.
-LOW_BATTERY = 20
 
 #: Every alarm, and its meaning (for docs/agent.md).
 CODES = {

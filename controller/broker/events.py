@@ -13,18 +13,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any
 
 from controller.broker.say import Say
 from controller.context import Context
 from controller.ledger.entry import Draft, Entry
-from controller.store.terminals import trusted_key
+from controller.ledger.guard import check
+from controller.store.terminals import has_revoked_key, trusted_key
 from controller.store.told import event_digest, last_event, put_event
-from policies import canonical
 from policies.errors import InputError, SafetyRefusal
 from policies.keys import PublicKey, SigningKey
 from policies.messages.ack import Ack, sign
-from policies.messages.event import AgentEvent, BrokenChain, Fault, read_event, verify_chain
+from policies.messages.event import AgentEvent, BrokenChain, Fault, read_event, verify_next
+from policies.messages.finding import MAX_SUBJECT, FindingNote
 from policies.messages.topics import Kind
 from policies.texts import t
 
@@ -66,14 +66,15 @@ class Events:
         """Write an event down, and give what follows from it; what it is worth to acknowledge: see :meth:`acks`."""
         key = trusted_key(self._context.store, terminal)
         chain = self._chain(terminal, key)
+        if key is None:
+            gone = has_revoked_key(self._context.store, terminal)
+            return self._suspect(chain, terminal, "revoked" if gone else "not_enrolled", payload, now)
         try:
             event = read_event(payload, key)
             if event.terminal != terminal:
                 raise BrokenChain(event.seq, Fault.TERMINAL, _ANOTHER, terminal)
         except InputError as error:
             return self._suspect(chain, terminal, getattr(error, "fault", "unreadable"), payload, now)
-        if key is None:
-            return self._suspect(chain, terminal, "not_enrolled", payload, now)
         known = event_digest(self._context.store, terminal, event.seq)
         if known == event.head.digest:
             self._ack(chain)
@@ -109,7 +110,7 @@ class Events:
     def _follow(self, chain: _Chain, event: AgentEvent, now: datetime) -> list[Say]:
         said: list[Say] = []
         try:
-            verify_chain([event.raw], None, chain.last)
+            verify_next(event, chain.last)
         except BrokenChain as broken:
             if broken.fault is not Fault.GAP:
                 return self._suspect(chain, event.terminal, broken.fault, event.raw, now)
@@ -127,9 +128,9 @@ class Events:
     def _write(self, event: AgentEvent) -> Entry:
         name = event.terminal
         kind, actor = f"terminal.{event.kind}", f"terminal:{name}"
-        members: dict[str, Any] = canonical.load_plain(event.raw.decode("utf-8"))
         try:
-            draft = Draft.make(kind, name, {"event": members}, actor)
+            check(event.data, "data.event.data")  # all else of an event has its form
+            draft = Draft.make(kind, name, {}, actor, {"event": event.raw.decode("utf-8")})
         except (SafetyRefusal, ValueError):
             # What may not stand in the ledger is not a reason to lose that there was an event, nor to wait for ever.
             told = {"digest": event.head.digest, "seq": event.seq, "withheld": True}
@@ -160,7 +161,7 @@ def _sealed(ack: Ack, key: SigningKey) -> Callable[[], bytes]:
 def finding(context: Context, kind: str, subject: str, data: dict[str, object]) -> list[Say]:
     """Write something down that somebody should look at, and tell it on the broker."""
     (entry,) = context.ledger.append_many([Draft.make(kind, subject, data, "controller")])
-    told = canonical.encode({"entry": entry.seq, "kind": kind, "subject": subject, **data})
+    told = FindingNote(entry.seq, kind, subject[:MAX_SUBJECT], data).encode()
     return [Say(Kind.FINDING, "", lambda: told)]
 
 

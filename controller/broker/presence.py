@@ -13,12 +13,12 @@ from controller.broker.events import finding
 from controller.broker.say import Say
 from controller.context import Context
 from controller.ledger.entry import Draft
-from controller.store.told import Heard, put_status
+from controller.store.told import GONE, Heard, put_status
 from policies.cards.rights import OpenLease, TerminalState
-from policies.messages.status import State, Status
+from policies.messages.status import Status
 
-#: States in which nobody is there to obey a grant.
-_GONE = frozenset({State.OFFLINE, State.STOPPED})
+#: A heartbeat that says nothing new is kept this often: it is the evidence that the terminal is there.
+KEEP = timedelta(minutes=10)
 
 
 class Presence:
@@ -31,12 +31,15 @@ class Presence:
         self._started = now
         self._heard: dict[str, Heard] = {}
         self._lost: set[str] = set()
+        self._kept: dict[str, datetime] = {}
 
     def heard(self, terminal: str, status: Status, now: datetime) -> list[Say]:
         """Take a status; also one that the broker kept: it would have put the last will in its place."""
         before = self._heard.get(terminal)
         self._heard[terminal] = Heard(status, now)
-        if before is None or replace(before.status, seq=status.seq) != status:
+        same = before is not None and replace(before.status, seq=status.seq) == status
+        if not same or now - self._kept.get(terminal, now - KEEP) >= KEEP:
+            self._kept[terminal] = now
             put_status(self._context.store, terminal, self._heard[terminal])
         return self._compare(terminal, now)
 
@@ -49,10 +52,15 @@ class Presence:
         found = self._heard.get(terminal)
         return None if found is None else found.status
 
+    def heard_at(self, terminal: str) -> datetime | None:
+        """Give when a terminal was last heard since this process began."""
+        found = self._heard.get(terminal)
+        return None if found is None else found.at
+
     def online(self, terminal: str, now: datetime) -> bool:
         """Tell whether a terminal can be expected to answer."""
         found = self._heard.get(terminal)
-        return found is not None and found.status.state not in _GONE and now - found.at <= self._silent
+        return found is not None and found.status.state not in GONE and now - found.at <= self._silent
 
     def state(self, terminal: str, now: datetime, leases: tuple[OpenLease, ...]) -> TerminalState:
         """Give a terminal as a decision sees it."""
@@ -60,8 +68,9 @@ class Presence:
         return TerminalState(terminal, self.online(terminal, now), None if found is None else found.at, leases)
 
     def forget(self) -> None:
-        """Drop who was taken for lost: a transaction that wrote it down was rolled back."""
+        """Drop who was taken for lost, and what was kept: a transaction that wrote it down was rolled back."""
         self._lost.clear()
+        self._kept.clear()
 
     def _compare(self, name: str, now: datetime) -> list[Say]:
         there = self.online(name, now)

@@ -61,6 +61,8 @@ class Look(StrEnum):
 def standing(context: Context) -> Standing:
     """Tell who may come to the broker now: the controller, the command line, declared readers, and who is enrolled.
 
+    The access-control system may where site.toml says that it publishes its list.
+
     Enrolled is who has a certificate that is not revoked, and is still declared in site.toml: what was taken out of it
     has no rights any more, although its certificate is good.
     """
@@ -73,7 +75,8 @@ def standing(context: Context) -> Standing:
             identity = parse_identity(name)
             if identity.role in (Role.TERMINAL, Role.LOCK) and identity.name in terminals:
                 enrolled.add(identity)
-    identities = frozenset({Identity(Role.CONTROLLER), Identity(Role.CLI), *readers, *enrolled})
+    access = {Identity(Role.ACCESS)} if site.list_source.published else set()
+    identities = frozenset({Identity(Role.CONTROLLER), Identity(Role.CLI), *access, *readers, *enrolled})
     return Standing(identities, revoked_serials(context.store), serial_of(broker_pair(context).certificate))
 
 

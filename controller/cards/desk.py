@@ -20,7 +20,8 @@ from controller.ledger.entry import Draft, Entry
 from controller.ledger.query import entry as read_entry
 from controller.store.grants import GrantState, KeptGrant, extensions, grant_of
 from policies import canonical
-from policies.cards.decide import Case, case_of, decide, read_case, rules_of, write_case
+from policies.cards.case import Case, case_of, read_case, rules_of, write_case
+from policies.cards.decide import decide
 from policies.cards.prolong import prolonging
 from policies.cards.rights import Asked, Authority, Kind, Outcome, Presented, TerminalState
 from policies.cards.swipe import Swipe
@@ -103,8 +104,12 @@ class Desk:
         waiting = self.memory.pending.get(terminal)
         if waiting is not None and waiting.until >= now and waiting.purpose is None:
             return self._decide(waiting.swipe, terminal, now, Asked(asked.purpose), waiting.entry)
-        self.memory.chosen[terminal] = (asked.purpose, now + self._answer)
-        return []
+        until = now + self._answer
+        self.memory.chosen[terminal] = (asked.purpose, until)
+        # The operator's view shows the choice for as long as it counts here, and only this desk knows how long.
+        told = self._parts.signing.notice(terminal, Kind.NEEDS, "chosen", now)
+        told = replace(told, purposes=(asked.purpose,), until=int(until.timestamp()))
+        return [self._parts.signing.say(told)]
 
     def tick(self, now: datetime) -> list[Say]:
         """Give up on swipes that nobody answered for."""
@@ -130,7 +135,7 @@ class Desk:
             if waiting.swipe.card != shown.card:
                 return self._decide(waiting.swipe, terminal, now, Asked(waiting.purpose, shown), waiting.entry)
         chosen = [each for each in terminals if each in self.memory.chosen and self.memory.chosen[each][1] >= now]
-        mine = [each.terminal for each in self._leases.open(now) if shown.card in each.cards]
+        mine = [each.terminal for each in self._leases.open(now) if shown.card in each.cards] if shown.card else []
         for terminal in (*(each for each in terminals if each in mine), *chosen[:1]):
             return self._fresh(shown, terminal, now)
         return self._first(shown, terminals, now)

@@ -62,12 +62,9 @@ class Signing:
             opening.extends,
         )  # fmt: skip
         put_grant(store, kept)
-        return [
-            self.say(
-                replace(self.notice(opening.terminal, Came.GRANT, "granted", now), jti=jti, who=self.who(opening.cards))
-            ),
-            Say(Kind.GRANT, opening.terminal, token.encode),
-        ]
+        told = replace(self.notice(opening.terminal, Came.GRANT, "granted", now), jti=jti, who=self.who(opening.cards))
+        # The grant first: what the operator is waiting for is that it opens.
+        return [Say(Kind.GRANT, opening.terminal, token.encode), self.say(told)]
 
     def revoke(self, grant: KeptGrant, now: datetime, *, counter: bool = False) -> Say:
         """Sign the end of a lease; with `counter`, also of grants that are still on their way."""
@@ -78,15 +75,16 @@ class Signing:
 
     def answer(self, terminal: str, outcome: Outcome, now: datetime, until: datetime | None = None) -> Say:
         """Tell an operator what came of a swipe, when that is no grant; `until` is when the waiting ends."""
-        told = self.notice(terminal, outcome.kind, outcome.code, now)
         ends = 0 if until is None else int(until.timestamp())
-        return self.say(replace(told, because=outcome.because, purposes=outcome.purposes, until=ends))
+        because, purposes = outcome.because, outcome.purposes
+        return self.say(Notice(*self._of(terminal, now), outcome.kind, outcome.code, because, purposes, ends))
 
     def notice(self, terminal: str, kind: Came, code: str, now: datetime) -> Notice:
         """Make a notice, to be completed and said."""
-        return Notice(
-            self._context.site.name, terminal, int(now.timestamp()), secrets.token_urlsafe(12), kind, code
-        )  # fmt: skip
+        return Notice(*self._of(terminal, now), kind, code)
+
+    def _of(self, terminal: str, now: datetime) -> tuple[str, str, int, str]:
+        return self._context.site.name, terminal, int(now.timestamp()), secrets.token_urlsafe(12)
 
     def say(self, told: Notice) -> Say:
         """Sign a notice."""

@@ -10,7 +10,7 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -79,9 +79,13 @@ class Synced:
 
 
 @dataclass(frozen=True, slots=True)
-class _Export:
-    content: bytes
+class Export:
+    """A list's bytes, when they were written (or came), what problems call it, and how it came (sync, topic)."""
+
+    content: bytes = field(repr=False)
     written_at: datetime
+    name: str
+    source: str = "sync"
 
 
 def sync(context: Context, *, force: bool = False, sleep: Callable[[float], None] = time.sleep) -> Synced:
@@ -98,7 +102,23 @@ def sync(context: Context, *, force: bool = False, sleep: Callable[[float], None
     if export is None:
         # Kept is what the last whole look found: a source that is wrong is not told anew behind every write.
         return Synced(_look(context, SourceState.WRITING, problem=t("the export is being written just now")))
-    return _kept(context, _compared(context, export, path.name, force=force))
+    return look_at(context, export, force=force)
+
+
+def look_at(context: Context, export: Export, *, force: bool = False) -> Synced:
+    """Compare a list with the one in force, import it when it is new, keep the look; raises as :func:`sync` does."""
+    return _kept(context, _compared(context, export, force=force))
+
+
+def overdue(context: Context) -> None:
+    """Keep that a published list has grown old: the access-control system has sent none for `oldest_s`."""
+    before, now = last_look(context.store), context.clock()
+    if before is None or before.written_at is None or not before.state.good:
+        return
+    if now - before.written_at > timedelta(seconds=context.site.list_source.oldest_s):
+        problem = t("the access-control system has sent no list since {at}", at=stamp(before.written_at))
+        found = _look(context, SourceState.OLD, before.written_at, before.file_mac, before.version, problem)
+        _kept(context, Synced(found))
 
 
 def last_look(store: Store) -> Look | None:
@@ -119,6 +139,12 @@ def last_look(store: Store) -> Look | None:
 
 def source_of(site: Site) -> Path:
     """Give the export's path; raises ConfigError when the site declares none."""
+    if site.list_source.published:
+        raise ConfigError(
+            t("the access-control system sends its list itself; there is no file to look at"),
+            where="site.toml: authority.published",
+            next_step=t("see what came last with 'portseal card list'; let the system send it again"),
+        )
     if not site.list_source.file:
         raise ConfigError(
             t("the site declares no export of the access-control system"),
@@ -128,7 +154,7 @@ def source_of(site: Site) -> Path:
     return site.folder / site.list_source.file
 
 
-def _export(path: Path, sleep: Callable[[float], None]) -> _Export | None:
+def _export(path: Path, sleep: Callable[[float], None]) -> Export | None:
     """Read the export once it holds still; None when it is being written all the time."""
     for attempt in range(_TRIES):
         if attempt:
@@ -140,7 +166,7 @@ def _export(path: Path, sleep: Callable[[float], None]) -> _Export | None:
         after = _facts(path)
         same = (before.st_ino, before.st_size, before.st_mtime_ns) == (after.st_ino, after.st_size, after.st_mtime_ns)
         if settled and same:
-            return _Export(content, datetime.fromtimestamp(before.st_mtime, UTC))
+            return Export(content, datetime.fromtimestamp(before.st_mtime, UTC), path.name)
     return None
 
 
@@ -155,7 +181,7 @@ def _facts(path: Path) -> os.stat_result:
         ) from None
 
 
-def _compared(context: Context, export: _Export, name: str, *, force: bool) -> Synced:
+def _compared(context: Context, export: Export, *, force: bool) -> Synced:
     mac = card_key(context.site.folder).file(export.content)
     before, inforce = last_look(context.store), cards.listing(context.store)
     version = 0 if inforce is None else inforce.version
@@ -170,7 +196,7 @@ def _compared(context: Context, export: _Export, name: str, *, force: bool) -> S
     if before is not None and (before.file_mac, before.version) == (mac, version) and version and _settled(before):
         return Synced(look_of(good))
     try:
-        incoming = look(context, export.content, name)
+        incoming = look(context, export.content, export.name)
     except InputError as error:
         return Synced(look_of(SourceState.UNREADABLE, problem=error.what), error=error)
     if incoming.preview is None:
@@ -180,7 +206,7 @@ def _compared(context: Context, export: _Export, name: str, *, force: bool) -> S
     if incoming.differs and not force and incoming.shrinks(percent):
         refusal = shrunk(incoming, percent)
         return Synced(look_of(SourceState.REFUSED, problem=refusal.what), error=refusal)
-    imported = take(context, incoming, "sync", force=force)
+    imported = take(context, incoming, export.source, force=force)
     state = SourceState.IMPORTED if imported.written and good is SourceState.SAME else good
     return Synced(look_of(state, imported.version), imported)
 

@@ -98,52 +98,6 @@ def unbind(context: click.Context, device: str) -> int:
     return 0
 
 
-@click.command(
-    cls=Speaking,
-    help=h(
-        "Put a replacement in a device's place, in the inventory: same name, port, VLAN and IP, another MAC. Run"
-        " 'portseal plan' afterwards."
-    ),
-)
-@click.argument("device")
-@click.option("--mac", metavar="MAC", required=True, help=h("MAC of the replacement, in any spelling."))
-@click.option("--serial", metavar="TEXT", help=h("Serial number of the replacement."))
-@click.option("--reason", metavar="TEXT", required=True, help=h("Why it is replaced; kept in the ledger."))
-@click.pass_context
-def swap(context: click.Context, device: str, mac: str, serial: str | None, reason: str) -> int:
-    """See the help text."""
-    from dataclasses import replace
-
-    from controller.cli.session import site_context
-    from controller.cli.subjects import device_json, device_of, reason_given
-    from controller.store import inventory
-    from policies.names import parse_mac
-
-    chosen = settings(context)
-    given = reason_given(reason)
-    with site_context(chosen, recovering=False) as site:
-        old = device_of(site.store, device)
-        new = replace(old, mac=parse_mac(mac), serial=serial or "")
-        if new.mac == old.mac:
-            raise InputError(t("it has this MAC already"), where=old.name, next_step=t("give the replacement's MAC"))
-        data = {"before": old.mac, "after": new.mac, "reason": given}
-        with site.ledger.act("swap", old.name, data, site.actor) as act:
-            inventory.put_device(site.store, new)
-            act.done()
-        binding = inventory.binding_of(site.store, new.name)
-    if chosen.json:
-        chosen.give({**device_json(new, binding), "before": old.mac})
-    chosen.say(
-        t(
-            "{device}: {before} is replaced by {after}. Next: portseal plan",
-            device=new.name,
-            before=old.mac,
-            after=new.mac,
-        )
-    )
-    return 0
-
-
 def _free_port(site: Context, switch: Switch, text: str) -> str:
     """Give the port's name when a device may be bound to it; raises NotFound and InputError."""
     from controller.cli.subjects import declared_port

@@ -275,6 +275,44 @@ def erase(context: click.Context, card_: str | None, number: bool, yes: bool) ->
     return 0
 
 
+@card.command(
+    help=h(
+        "Make the certificate by which the access-control system publishes its list on the broker, for the request in"
+        " FILE ('openssl req -new'); those before it end. site.toml must say published = true in [authority]."
+    )
+)
+@click.argument("file", metavar="FILE")
+@click.option("--out", metavar="FILE", default="access.pem", help=h("Where to write it. Default: access.pem here."))
+@click.option("--anew", is_flag=True, help=h("Its lists count their versions from the beginning again."))
+@click.pass_context
+def enroll(context: click.Context, file: str, out: str, anew: bool) -> int:
+    """See the help text."""
+    from controller.broker.certify import certify_access
+    from controller.cli.certifying import refuse_other_file, request_in
+    from controller.cli.session import site_context
+    from controller.secrets.files import write_private
+    from policies.codec import stamp
+
+    chosen = settings(context)
+    request, path = request_in(file), Path(out)
+    refuse_other_file(path)
+    with site_context(chosen, recovering=False) as site:
+        made = certify_access(site, request, anew=anew)
+        vouching = site.site.folder / "keys/ca.pem"
+    write_private(path, made.issued.pem, mode=0o644)
+    if chosen.json:
+        chosen.give({
+            "file": str(path), "serial": made.issued.serial, "expires": stamp(made.issued.expires),
+            "authority": str(vouching), "ended": list(made.ended), "anew": anew,
+        })  # fmt: skip
+    chosen.say(t("The certificate of {name} is in {file}, good until {day}.", name="access", file=path,
+                 day=made.issued.expires.date()))  # fmt: skip
+    chosen.say(t("The access-control system trusts the broker by {file}.", file=vouching))
+    if made.ended:
+        chosen.say(t("{count} certificates before it count no more.", count=len(made.ended)))
+    return 0
+
+
 def _agreed(chosen: Settings, site: Context, incoming: Incoming, *, yes: bool) -> bool:
     """Ask before a list replaces another one; whether a person has agreed, who was told how many cards go."""
     from controller.cli.subjects import agree

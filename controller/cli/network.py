@@ -31,11 +31,17 @@ if TYPE_CHECKING:  # these load the store and the drivers, which --help does not
     help=h("SNMP v2c community: env:NAME, file:PATH, or the text itself (warns: others can see it)."),
 )
 @click.option("--via", type=click.Choice(["ssh", "snmp"]), default="ssh", help=h("How to ask the site's switches."))
+@click.option(
+    "--propose",
+    metavar="FILE",
+    help=h("Also write a list (CSV) of what the inventory lacks: where it could be bound, how sure that is, and why."),
+)
 @click.pass_context
 def discover(
-    context: click.Context, switches: tuple[str, ...], snmp: str | None, community: str | None, via: str
+    context: click.Context, /, switches: tuple[str, ...], snmp: str | None, community: str | None, **given: str | None
 ) -> int:
     """See the help text."""
+    from controller.cli.proposing import give_proposals
     from controller.cli.show import show_observed, show_one, show_preview
 
     chosen = settings(context)
@@ -46,11 +52,13 @@ def discover(
     from controller.network.reading import read_switches
 
     with site_context(chosen, recovering=False) as site:
-        read = read_switches if via == "ssh" else _over_snmp
+        read = read_switches if given["via"] == "ssh" else _over_snmp
         answers = read(site, chosen_switches(site, switches), worked(chosen, t("read")))
         show_observed(chosen, list(answers.results.values()), answers.errors)
         if not chosen.json:
             show_preview(chosen, site, answers.results)
+        if given["propose"] is not None:
+            give_proposals(chosen, site, answers.results, given["propose"])
         return EQUIPMENT if answers.errors else 0
 
 
@@ -132,14 +140,20 @@ def apply(context: click.Context, plan_id: str | None, yes: bool) -> int:
 @click.command(
     cls=Speaking,
     help=h(
-        "Read the switches and judge them by clauses 7.1a, 7.1b and 7.1c, and each terminal's last census by 7.2a;"
-        " exit code 1 when they do not comply. With SWITCH: these switches alone."
+        "Read the switches and judge them by clauses 7.1a, 7.1b and 7.1c; each terminal by its last census and by what"
+        " the ledger says of its openings (7.2a, 7.2b, 7.2c). Exit code 1 when they do not comply. With SWITCH: these"
+        " switches alone."
     ),
 )
 @click.argument("switches", nargs=-1, metavar="[SWITCH]...")
 @click.option("--all", "everything", is_flag=True, help=h("Show what passes too."))
+@click.option(
+    "--days",
+    type=click.IntRange(1, 4000),
+    help=h("Judge openings over so many days back. Default: openings_days in [policy]."),
+)
 @click.pass_context
-def check(context: click.Context, switches: tuple[str, ...], everything: bool) -> int:
+def check(context: click.Context, switches: tuple[str, ...], everything: bool, days: int | None) -> int:
     """See the help text."""
     from controller.cli.session import site_context, worked
     from controller.cli.verdicts import show_check
@@ -154,7 +168,7 @@ def check(context: click.Context, switches: tuple[str, ...], everything: bool) -
         answers = read_switches(site, wanted, worked(chosen, t("read")))
         findings = findings_for(site, wanted, answers.results)
         if not switches:
-            findings += terminal_findings(site)
+            findings += terminal_findings(site, days)
         return show_check(chosen, findings, answers.errors, everything=everything)
 
 

@@ -11,7 +11,7 @@ import click
 from controller.cli.base import Group, Settings, h, settings
 from policies.cards.rights import Trust
 from policies.codec import stamp
-from policies.errors import InputError, NotFound, SafetyRefusal
+from policies.errors import NotFound
 from policies.texts import Text, t
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from policies.cards.rights import Reader
     from policies.site import Site
 
-#: Bytes of the largest request that is read.
-_MOST = 65_536
 _TRUSTS: dict[Trust, Text] = {Trust.AUTHENTICATED: t("proven"), Trust.IDENTIFIED: t("identifies only")}
 
 
@@ -85,12 +83,13 @@ def show(context: click.Context, name: str) -> int:
 def enroll(context: click.Context, name: str, file: str, out: str | None) -> int:
     """See the help text."""
     from controller.broker.reader_certificate import certify
+    from controller.cli.certifying import refuse_other_file, request_in
     from controller.cli.session import site_context
     from controller.secrets.files import write_private
 
     chosen = settings(context)
-    request, path = _request(file), Path(out or f"{name}.pem")
-    _refuse_other_file(path)
+    request, path = request_in(file), Path(out or f"{name}.pem")
+    refuse_other_file(path)
     with site_context(chosen, recovering=False) as site:
         made = certify(site, _reader(site.site, name), request)
         vouching = site.site.folder / "keys/ca.pem"
@@ -138,25 +137,6 @@ def _reader(site: Site, name: str) -> Reader:
     if found is None:
         raise NotFound(t("the site has no such reader"), where=name, next_step=t("see 'portseal reader list'"))
     return found
-
-
-def _request(name: str) -> bytes:
-    try:
-        with Path(name).open("rb") as file:
-            return file.read(_MOST)
-    except OSError as error:
-        raise InputError(
-            t("the file {path} cannot be read ({cause})", path=name, cause=error.strerror or ""),
-            next_step=t("name the file with the reader's certificate request"),
-        ) from None
-
-
-def _refuse_other_file(path: Path) -> None:
-    """Only a certificate is overwritten: a slip of the keyboard must not cost a key."""
-    if path.exists() and not path.read_bytes().startswith(b"-----BEGIN CERTIFICATE-----"):
-        raise SafetyRefusal(
-            t("the file is there, and is no certificate"), where=str(path), next_step=t("name another file with --out")
-        )
 
 
 @dataclass(frozen=True, slots=True)

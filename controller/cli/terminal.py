@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from controller.cli import enrolling
-from controller.cli.base import Group, Settings, h, settings
+from controller.cli.base import Group, h, settings
 from policies.errors import InputError, NotFound, UsageError
-from policies.texts import Text, t
+from policies.texts import t
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from datetime import date
+    from collections.abc import Sequence
 
-    from policies.messages.lock import LockLevel as Level
     from policies.site import Site
     from policies.terminal import Terminal
 
@@ -36,8 +33,11 @@ def terminal() -> None:
 @click.pass_context
 def list_(context: click.Context) -> int:
     """See the help text."""
+    from controller.cli.terminals_shown import views_of
+    from policies.load import load_site
+
     chosen = settings(context)
-    views = _views(chosen)
+    views = views_of(load_site(chosen.site))
     if chosen.json:
         chosen.give({"terminals": [view.row(chosen) for view in views]})
         return 0
@@ -72,14 +72,22 @@ def show(context: click.Context, name: str) -> int:
     """See the help text."""
     from controller.cli.census import census_json, census_of, census_sentences
     from controller.cli.enrolling import Papers
+    from controller.cli.terminals_shown import view_of
     from policies.load import load_site
 
     chosen = settings(context)
     site = load_site(chosen.site)
-    view = _view(site, terminal_of(site, name), _today())
+    view = view_of(site, terminal_of(site, name))
     kept, papers = census_of(site, view.of), Papers(site, view.of)
     if chosen.json:
-        chosen.give({**view.json(chosen), **papers.json(), "census": census_json(site, view.of, kept)})
+        chosen.give(
+            {
+                **view.json(chosen),
+                **papers.json(),
+                "lock_state": view.state_json(),
+                "census": census_json(site, view.of, kept),
+            }
+        )
         return 0
     for sentence in (*view.sentences(), *papers.sentences(), *census_sentences(site, view.of, kept)):
         chosen.say(sentence)
@@ -261,136 +269,3 @@ def _two(people: Sequence[str]) -> tuple[str, str]:
     if len(ids) != 2:
         raise UsageError(t("a rescue needs two different people"), where="--person", next_step=t("give --person twice"))
     return ids[0], ids[1]
-
-
-@dataclass(frozen=True, slots=True)
-class _View:
-    """A terminal as the site declares it. `level` is what counts now, `claimed` what its lock is declared to be.
-
-    Both are None where neither an agent nor a lock holds the ports. `photo` is None where none is declared.
-    """
-
-    of: Terminal
-    level: Level | None
-    claimed: Level | None
-    photo: bool | None
-    rescue: bool
-    missing: tuple[tuple[str, Text], ...]
-
-    def row(self, chosen: Settings) -> dict[str, object]:
-        """Give its element of the list, as documented JSON."""
-        lock = self.of.lock
-        return {
-            "name": self.of.name,
-            "platform": self.of.platform.value,
-            "agent": self.of.agent,
-            "place": self.of.place,
-            "owner": self.of.owner,
-            "ports": len(self.of.register),
-            "photo": None if self.photo is None else {"path": self.of.photo, "there": self.photo},
-            "lock": {
-                "level": lock.level.value,
-                "model": lock.model,
-                "id": lock.id,
-                "attested_by": lock.attested_by,
-                "report": lock.report,
-                "expires": None if lock.expires is None else lock.expires.isoformat(),
-            },
-            "level": self.level,
-            "claimed": self.claimed,
-            "missing": [{"code": code, "text": chosen.text(text)} for code, text in self.missing],
-            "rescue_key": self.rescue,
-        }
-
-    def json(self, chosen: Settings) -> dict[str, object]:
-        """Give all of it, as documented JSON."""
-        register = [{"port": each.port, "label": each.label, "internal": each.internal} for each in self.of.register]
-        return {**self.row(chosen), "description": self.of.description, "register": register}
-
-    def sentences(self) -> Iterator[Text]:
-        """Say it in words."""
-        from policies.messages.lock import LEVELS
-
-        of, lock = self.of, self.of.lock
-        yield t("{name}: {platform}, {place} (owner: {owner})", name=of.name, platform=of.platform.value,
-                place=of.place, owner=of.owner)  # fmt: skip
-        if of.description:
-            yield t("  {text}", text=of.description)
-        yield t("  portseal-agent: {answer}", answer=t("yes") if of.agent else t("no"))
-        yield t("  USB ports in the register: {count}", count=len(of.register))
-        for each in of.register:
-            inside = t("inside the case") if each.internal else t("outside")
-            yield t("    {label}: {port} ({place})", label=each.label, port=each.port, place=inside)
-        if self.photo is not None:
-            there = t("there") if self.photo else t("missing")
-            yield t("  photo: {path} ({state})", path=of.photo, state=there)
-        if lock.model:
-            yield t("  lock: {level}, {model} {id}", level=lock.level.value, model=lock.model, id=lock.id)
-        if lock.vouched:
-            yield t("  attested by {person}, {report}, through {day}", person=lock.attested_by, report=lock.report,
-                    day=lock.expires)  # fmt: skip
-        meaning = t("neither an agent nor a lock holds its ports") if self.level is None else LEVELS[self.level]
-        yield t("  level for 7.2b: {level} ({meaning})", level=self.level or "-", meaning=meaning)
-        for _, text in self.missing:
-            yield t("  missing for 7.2b: {what}", what=text)
-        if of.agent:
-            made = t("made") if self.rescue else t("none; 'portseal terminal rescue-key' makes it")
-            yield t("  rescue secret: {state}", state=made)
-
-
-def _views(chosen: Settings) -> list[_View]:
-    from policies.load import load_site
-
-    site = load_site(chosen.site)
-    today = _today()
-    return [_view(site, each, today) for each in site.terminals]
-
-
-def _view(site: Site, of: Terminal, today: date) -> _View:
-    from controller.secrets.rescue import rescue_file
-    from policies.messages.lock import LockLevel as Level
-    from policies.messages.lock import level
-    from policies.terminal import LockLevel, absent_photos
-
-    lock = of.lock
-    absent = any(True for _ in absent_photos((of,), lambda path: (site.folder / path).is_file()))
-    photo = None if not of.photo else not absent
-    attested = lock.vouched and lock.expires is not None and today <= lock.expires and photo is True
-    claims = {LockLevel.NONE: Level.L1, LockLevel.ATTESTED: Level.L2, LockLevel.SENSED: Level.L3}
-    nothing = not of.agent and lock.level is LockLevel.NONE
-    # The lock's fresh states come over the broker; site.toml alone never makes it a sensed one.
-    counts = level(attested=attested, sensed=False)
-    return _View(
-        of=of,
-        level=None if not of.agent and counts is Level.L1 else counts,
-        claimed=None if nothing else claims[lock.level],
-        photo=photo,
-        rescue=rescue_file(site.folder, of.name).exists(),
-        missing=tuple(_missing(of, photo, today)),
-    )
-
-
-def _missing(of: Terminal, photo: bool | None, today: date) -> Iterator[tuple[str, Text]]:
-    """Say what the declaration lacks for 7.2b, each with its stable code (docs/json.md)."""
-    from policies.terminal import LockLevel
-
-    lock = of.lock
-    if lock.level is LockLevel.NONE:
-        yield "lock", t("an anti-plug lock: the clause names a device")
-        return
-    if lock.level is LockLevel.SENSED:
-        yield "lock_state", t("a fresh state of the sensed lock: none was received")
-        if not lock.vouched:
-            return
-    if lock.expires is not None and today > lock.expires:
-        yield "expired", t("an attestation that counts: it has expired on {day}", day=lock.expires)
-    if photo is None:
-        yield "photo", t("a photo of its USB ports")
-    elif not photo:
-        yield "photo_file", t("the photo {path} in the site folder", path=of.photo)
-
-
-def _today() -> date:
-    from controller.store.open import utc_now
-
-    return utc_now().date()

@@ -54,8 +54,8 @@ class Draft:
     ) -> Draft:  # fmt: skip
         """Check and encode; raises SafetyRefusal for secrets or personal data, ValueError or TypeError for misuse.
 
-        `written` are further members of the data, as canonical text of values that hold neither: by their type, a
-        decision's case knows pseudonyms only.
+        `written` are further members of the data, as canonical text of values that hold neither: by their type, as a
+        decision's case knows pseudonyms only, or because they were checked, as a terminal's event is.
         """
         if not _KIND.fullmatch(kind):
             raise ValueError(f"'{kind}' is not a kind of entry")
@@ -64,7 +64,7 @@ class Draft:
         if len(text) > MAX_DATA:
             raise ValueError(f"the data of a {kind} entry is too large; keep it beside the ledger and record its hash")
         for name in (subject, actor):
-            canonical.encode(name)  # a lone surrogate is refused here, not in the middle of a commit
+            name.encode("utf-8")  # a lone surrogate is refused here, not in the middle of a commit
         return cls(kind, subject, actor, text)
 
     def encode(self, seq: int, at: str) -> bytes:

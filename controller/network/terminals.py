@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from controller.context import Context
-from controller.store.terminals import SKEW, kept_censuses, put_census, refuse_older, trusted_key
+from controller.findings.openings import lists_of, uses_of
+from controller.store.terminals import SKEW, has_revoked_key, kept_censuses, put_census, refuse_older, trusted_key
 from policies.codec import stamp
-from policies.comply import comply_terminals, verdict
+from policies.comply import comply_openings, comply_terminals, verdict
 from policies.errors import InputError, SafetyRefusal, UsageError
 from policies.keys import PublicKey
 from policies.messages.evidence import SignedCensus, read_evidence
@@ -33,8 +34,8 @@ class Taken:
     findings: tuple[Finding, ...]
 
 
-def terminal_findings(context: Context) -> list[Finding]:
-    """Judge every declared terminal for 7.2a by the census that is kept of it.
+def terminal_findings(context: Context, days: int | None = None) -> list[Finding]:
+    """Judge every declared terminal for 7.2a, 7.2b and 7.2c: by its kept census, and by the ledger over `days` back.
 
     One that the site does not declare (any more) is judged as long as its census is fresh: then it still reports.
     """
@@ -45,7 +46,12 @@ def terminal_findings(context: Context) -> list[Finding]:
         for name, kept in kept_censuses(context.store).items()
         if name in declared or kept.signed.taken_at >= oldest
     }
-    return comply_terminals(context.site, evidence, now)
+    since = now - timedelta(days=days or context.site.parameters.openings_days)
+    uses, lists = uses_of(context, since), lists_of(context)
+    return [
+        *comply_terminals(context.site, evidence, now),
+        *comply_openings(context.site, evidence, uses, lists, now),
+    ]
 
 
 def take_in(context: Context, terminal: Terminal, data: bytes, where: str, fingerprint: str = "") -> Taken:
@@ -63,6 +69,12 @@ def take_in(context: Context, terminal: Terminal, data: bytes, where: str, finge
     signed = read_evidence(data, where)
     _refuse_foreign(context, terminal, signed, where)
     before = trusted_key(context.store, terminal.name)
+    if before is None and not fingerprint and has_revoked_key(context.store, terminal.name):
+        raise SafetyRefusal(
+            t("the key of this terminal was revoked, so nothing that it signs counts"),
+            where=terminal.name,
+            next_step=t("when it is in your hands again, enrol it with 'portseal terminal enroll'"),
+        )
     trust = _trust(terminal.name, signed.key, before, fingerprint)
     refuse_older(context.store, signed)
     coverage = coverage_of(terminal, signed)

@@ -136,6 +136,8 @@ def _insert_device(connection: sqlite3.Connection, item: Device, *, replace: boo
             place = excluded.place, serial = excluded.serial, vendor = excluded.vendor, model = excluded.model"""
     try:
         connection.execute(sql, values)
+        # What is in the inventory is not retired: an administrator, or a list, has taken it back.
+        connection.execute("DELETE FROM retired_mac WHERE mac = ?", (item.mac,))
     except sqlite3.IntegrityError as error:
         match = _TAKEN.search(str(error))
         if match is None:

@@ -8,8 +8,11 @@ from datetime import datetime
 from controller.store.open import Store
 from policies.codec import moment_of, stamp
 from policies.messages.event import AgentEvent, read_event
-from policies.messages.status import Status
+from policies.messages.status import State, Status
 from policies.messages.status import parse as parse_status
+
+#: States in which nobody is there to obey a grant.
+GONE = frozenset({State.OFFLINE, State.STOPPED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +50,14 @@ def put_event(store: Store, event: AgentEvent, entry: int) -> None:
 
 
 def put_status(store: Store, terminal: str, heard: Heard) -> None:
-    """Keep a terminal's last status, for who asks while the controller does not run."""
+    """Keep a terminal's last status, for who asks while the controller does not run.
+
+    One that says that nobody is there is no sign of life: the time of the last one before stays.
+    """
     store.execute(
-        """INSERT INTO terminal_status (terminal, status, heard_at) VALUES (?, ?, ?) ON CONFLICT (terminal)
-        DO UPDATE SET status = excluded.status, heard_at = excluded.heard_at""",
-        (terminal, heard.status.encode(), stamp(heard.at)),
+        """INSERT INTO terminal_status (terminal, status, heard_at) VALUES (?1, ?2, ?3) ON CONFLICT (terminal)
+        DO UPDATE SET status = ?2, heard_at = CASE WHEN ?4 THEN heard_at ELSE ?3 END""",
+        (terminal, heard.status.encode(), stamp(heard.at), heard.status.state in GONE),
     )
 
 

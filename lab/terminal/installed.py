@@ -33,10 +33,12 @@ from policies.texts import t
 MEMORY_MB = 512
 _BOOT_S = 240.0
 _MENU = re.compile(r"^\s*linux\s+(\S+)\s+(.*)$(?:\n.*$)*?\n\s*initrd\s+(\S+)", re.MULTILINE)
-#: Prints all but what belongs to the run of the system: the initramfs is compared by its list of files.
+#: Prints all but what belongs to the run of the system: the initramfs is compared by its list of files. The operators'
+#: group stays after an uninstallation, as every group that systemd-sysusers makes: files may be its.
 FILES = (
     "cd / && find etc boot usr/lib/systemd usr/lib/udev var/spool -xdev"
-    " \\( -name 'initrd.img*' -o -path etc/portseal-agent -o -name grubenv \\) -prune"
+    " \\( -name 'initrd.img*' -o -path etc/portseal-agent -o -name grubenv -o -path 'etc/gshadow*'"
+    " -o -path 'etc/group*' \\) -prune"
     " -o -type f -printf '%p %m %U:%G\\n' -exec sha256sum {} + -o -type l -printf '%p -> %l\\n' | sort"
 )
 

@@ -1,86 +1,39 @@
 """What a swipe opens: one pure function from everything that counts to an outcome with its reason.
 
-A :class:`Case` is the whole input of one decision, without names and card numbers. It is written as canonical JSON
-beside the outcome, and :func:`replay` decides it again, years later, to the same end. The checks stand in the order in
-which they are told: first whether the swipe itself counts, then whose it is, then what it may open, then the terminal.
+A case (:mod:`policies.cards.case`) is the whole input. It is written beside the outcome, and :func:`replay` decides it
+again, years later, to the same end. The checks stand in the order in which they are told: first whether the swipe
+itself counts, then whose it is, then what it may open, then the terminal.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from policies import canonical
-from policies.cards.profile import hours, near, parse_zone
+from policies.cards.case import Case, read_case
+from policies.cards.profile import hours
 from policies.cards.reasons import CODES, NEXT
 from policies.cards.rights import (
-    Asked,
-    Authority,
     Card,
     CardPolicy,
     HolderStatus,
-    Holiday,
     Kind,
     Limits,
     OpenLease,
     Outcome,
     Presented,
-    Reader,
     ReaderFacts,
     Right,
-    TerminalState,
-    TimeProfile,
     Trust,
     common,
 )
-from policies.codec import from_plain, to_plain
+from policies.codec import to_plain
 from policies.errors import InputError
 from policies.grants import EVERY, MAX_DEVICES, Purpose
-from policies.site import Site
 from policies.texts import t
 from policies.usb import HID, STORAGE, Scope
-
-#: The version of these rules; it rises when the same case could come to another end.
-RULES = 1
-
-
-@dataclass(frozen=True, slots=True)
-class CardRules:
-    """What the site declares for swipes."""
-
-    policy: CardPolicy
-    zone: str
-    readers: tuple[Reader, ...] = ()
-    profiles: tuple[TimeProfile, ...] = ()
-    holidays: tuple[Holiday, ...] = ()
-
-    def reader(self, name: str) -> Reader | None:
-        """Give the reader called `name`, if it is declared."""
-        return next((reader for reader in self.readers if reader.name == name), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """Everything that one decision rests on; see :func:`case_of`. `version`, `file_mac` and `content` name the list."""
-
-    rules: int
-    now: datetime
-    presented: Presented
-    reader: ReaderFacts | None
-    card: Card | None
-    terminal: TerminalState
-    policy: CardPolicy
-    zone: str
-    version: int
-    file_mac: str
-    content: str
-    purpose: Purpose | None = None
-    second: Presented | None = None
-    second_reader: ReaderFacts | None = None
-    second_card: Card | None = None
-    profiles: tuple[TimeProfile, ...] = ()
-    holidays: tuple[Holiday, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,44 +43,6 @@ class _Entitled:
     code: str
     until: datetime | None = None
     purposes: tuple[Purpose, ...] = ()
-
-
-def rules_of(site: Site) -> CardRules:
-    """Take what the site declares for swipes out of its declaration."""
-    policy = CardPolicy(**{item.name: getattr(site.parameters, item.name) for item in fields(CardPolicy)})
-    return CardRules(policy, site.zone, site.readers, site.profiles, site.holidays)
-
-
-def case_of(
-    presented: Presented, terminal: TerminalState, authority: Authority, rules: CardRules, now: datetime,
-    asked: Asked | None = None,
-) -> Case:  # fmt: skip
-    """Gather what counts for one swipe, and nothing else: other people's cards stay out of the record."""
-    asked = asked or Asked()
-    second = asked.second
-    card = authority.card(presented.card) if presented.card else None
-    other = authority.card(second.card) if second is not None and second.card else None
-    wanted = {right.profile for each in (card, other) if each is not None for right in each.rights}
-    leases = (lease for lease in terminal.leases if lease.terminal == terminal.name or presented.card in lease.cards)
-    return Case(
-        rules=RULES,
-        now=now,
-        presented=presented,
-        reader=_facts(rules, presented.reader),
-        card=card,
-        terminal=replace(terminal, leases=tuple(sorted(leases, key=lambda lease: lease.jti))),
-        policy=rules.policy,
-        zone=rules.zone,
-        version=authority.version,
-        file_mac=authority.file_mac,
-        content=authority.content,
-        purpose=asked.purpose,
-        second=second,
-        second_reader=None if second is None else _facts(rules, second.reader),
-        second_card=other,
-        profiles=tuple(profile for profile in rules.profiles if profile.name in wanted),
-        holidays=near(rules.holidays, now, rules.zone),
-    )
 
 
 def decide(case: Case) -> Outcome:
@@ -148,24 +63,6 @@ def decide(case: Case) -> Outcome:
     return _open(case, reader, card, case.purpose)
 
 
-def write_case(case: Case) -> bytes:
-    """Give the case as canonical JSON (RFC 8785)."""
-    return canonical.dump_plain(to_plain(case)).encode("utf-8")
-
-
-def read_case(data: bytes) -> Case:
-    """Read what :func:`write_case` gave; raises InputError for any other bytes, and for other rules' cases."""
-    case = from_plain(Case, canonical.decode(data, "case"), "case")
-    if case.rules != RULES:
-        raise InputError(
-            t("the decision was made by version {version} of the rules, not {ours}", version=case.rules, ours=RULES),
-            where="case.rules",
-            next_step=t("replay it with the release of Portseal that made it"),
-        )
-    parse_zone(case.zone)
-    return case
-
-
 def replay(data: bytes) -> Outcome:
     """Decide a recorded case again; raises InputError as :func:`read_case` does."""
     case = read_case(data)
@@ -182,11 +79,6 @@ def replay(data: bytes) -> Outcome:
 def write_outcome(outcome: Outcome) -> bytes:
     """Give the outcome as canonical JSON, for a comparison with a replay."""
     return canonical.encode(to_plain(outcome))
-
-
-def _facts(rules: CardRules, name: str) -> ReaderFacts | None:
-    reader = rules.reader(name)
-    return None if reader is None else reader.facts
 
 
 def _denied(code: str, because: str = "") -> Outcome:
@@ -373,11 +265,15 @@ def _reader_limits(reader: ReaderFacts) -> Limits:
     return Limits(seconds=reader.longest_minutes * 60, devices=MAX_DEVICES, classes=(EVERY,))
 
 
+def end_of(case: Case, card: Card) -> datetime | None:
+    """Give when the card's hours or its validity end, whichever is sooner; None when neither does."""
+    return min((end for end in (_entitled(case, card).until, card.valid_until) if end is not None), default=None)
+
+
 def _ends(limits: Limits, case: Case, card: Card) -> Limits:
     """Cut the time where the card's hours or its validity end."""
-    ends = [end for end in (_entitled(case, card).until, card.valid_until) if end is not None]
-    left = min((_seconds(end - case.now) for end in ends), default=limits.seconds)
-    return replace(limits, seconds=min(limits.seconds, left))
+    end = end_of(case, card)
+    return limits if end is None else replace(limits, seconds=min(limits.seconds, _seconds(end - case.now)))
 
 
 def _seconds(span: timedelta) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from policies.cards.decide import CardRules, Case, case_of
+from policies.cards.case import CardRules, Case, case_of
 from policies.cards.rights import Asked, Authority, Presented, TerminalState
 
 

@@ -28,7 +28,7 @@ def judge(terminal: Terminal, evidence: TerminalEvidence | None, today: date) ->
     day (`today`, the site's date), and a person confirms it. That is no pass.
     """
     if not terminal.agent:
-        yield Finding(CLAUSE, terminal.name, *_attested(terminal, today))
+        yield Finding(CLAUSE, terminal.name, *attested(terminal, today))
         return
     if evidence is None:
         yield Finding(CLAUSE, terminal.name, Verdict.UNVERIFIED, t("there is no census of its USB ports"))
@@ -38,7 +38,7 @@ def judge(terminal: Terminal, evidence: TerminalEvidence | None, today: date) ->
         text = t("the census is that of the terminal {name}", name=evidence.report.terminal)
         yield Finding(CLAUSE, terminal.name, Verdict.UNVERIFIED, text, at)
         return
-    coverage = compare(terminal.register, evidence.report.census, evidence.bindings, evidence.leased)
+    coverage = compared(terminal, evidence)
     found = [
         *_register(terminal, coverage, at),
         *_controllers(terminal.name, coverage, at),
@@ -48,8 +48,13 @@ def judge(terminal: Terminal, evidence: TerminalEvidence | None, today: date) ->
     yield _sum(terminal.name, coverage, found, at)
 
 
-def _attested(terminal: Terminal, today: date) -> tuple[Verdict, Text]:
-    """Judge a terminal without an agent: registered and attested, or it fails."""
+def compared(terminal: Terminal, evidence: TerminalEvidence) -> Coverage:
+    """Compare a terminal's register with its census."""
+    return compare(terminal.register, evidence.report.census, evidence.bindings, evidence.leased)
+
+
+def attested(terminal: Terminal, today: date) -> tuple[Verdict, Text]:
+    """Judge a terminal without an agent, for every part of 7.2 that is about its ports: attested, or it fails."""
     lock = terminal.lock
     if not terminal.register:
         return Verdict.FAIL, t("it has no agent, and its register names no USB port")

@@ -192,6 +192,15 @@ def verify_chain(events: Iterable[bytes], key: PublicKey | None, after: Head | A
     return head
 
 
+def verify_next(event: AgentEvent, after: AgentEvent | None) -> None:
+    """Check that an event, which was read and whose signature was judged, follows `after` (None: it is the first).
+
+    Raises BrokenChain as :func:`verify_chain` does.
+    """
+    head = Head() if after is None else after.head
+    _follows(event, head, after, {head.seq: head.digest})
+
+
 def _next(raw: bytes, key: PublicKey | None, expected: int) -> AgentEvent:
     try:
         event = _read(raw, "")
@@ -236,9 +245,10 @@ def _boot_follows(event: AgentEvent, last: AgentEvent) -> bool:
 
 
 def _signed_by(event: AgentEvent, key: PublicKey) -> bool:
-    members = canonical.load_plain(event.raw.decode("utf-8"))
-    del members["sig"]
-    return key.verify(bytes.fromhex(event.sig), canonical.encode(members))
+    # The bytes are canonical, so those without the member are the canonical form of what was signed. Behind it come
+    # strings in which a quote is escaped, and a number: the last place where it stands is the member itself.
+    before, _, behind = event.raw.rpartition(f'"sig":"{event.sig}",'.encode("ascii"))
+    return key.verify(bytes.fromhex(event.sig), before + behind)
 
 
 def _read(raw: bytes, where: str) -> AgentEvent:
@@ -286,7 +296,7 @@ def _is_list(value: object) -> bool:
 
 def _time(text: str) -> datetime:
     try:
-        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+        return datetime.fromisoformat(text)
     except ValueError:
         raise _refused(t("this is no time of the calendar"), "at") from None
 

@@ -31,10 +31,12 @@ Members = dict[str, Any]
 _NONE: frozenset[str] = frozenset()
 
 
-def document(data: bytes, required: frozenset[str], optional: frozenset[str] = _NONE) -> Members:
-    """Read a whole message: a JSON object, at most 4 KiB, with all of `required`, perhaps of `optional`, no other."""
-    if len(data) > MAX_MESSAGE:
-        raise _refused("", t("the message is longer than {count} bytes", count=MAX_MESSAGE))
+def document(
+    data: bytes, required: frozenset[str], optional: frozenset[str] = _NONE, most: int = MAX_MESSAGE
+) -> Members:
+    """Read a whole message: an object of at most `most` bytes, with all of `required`, perhaps of `optional`."""
+    if len(data) > most:
+        raise _refused("", t("the message is longer than {count} bytes", count=most))
     return exact(_plain(data), "", required, optional)
 
 

@@ -1,9 +1,9 @@
 """Who may say and hear what: one identity per process, with its rights as explicit MQTT topics.
 
 An identity is the common name of a TLS certificate and, by `use_identity_as_username`, the broker's user name:
-`terminal.guard-1`, `lock.guard-1`, `reader.gate-2`, `controller`, `cli`. Nothing is granted by a pattern, so what a
-certificate may do can be read line by line, and tried by receiving: a broker answers a forbidden subscription with
-"granted" and then delivers nothing.
+`terminal.guard-1`, `lock.guard-1`, `reader.gate-2`, `access`, `controller`, `cli`. Nothing is granted by a pattern, so
+what a certificate may do can be read line by line, and tried by receiving: a broker answers a forbidden subscription
+with "granted" and then delivers nothing.
 
 Sources without certificates have a listener of their own, with logins and an ACL of their own (:func:`login_acl`).
 """
@@ -25,10 +25,11 @@ MAX_COMMON_NAME = 64
 
 
 class Role(StrEnum):
-    """What kind of process an identity is."""
+    """What kind of process an identity is. `access` is the access-control system, which publishes its list of cards."""
 
     CONTROLLER = "controller"
     CLI = "cli"
+    ACCESS = "access"
     TERMINAL = "terminal"
     LOCK = "lock"
     READER = "reader"
@@ -99,12 +100,15 @@ _OWN: dict[Role, dict[Access, tuple[Kind, ...]]] = {
 #: What each role may do with the topics of all names, or of none.
 _EVERY: dict[Role, dict[Access, tuple[Kind, ...]]] = {
     Role.CONTROLLER: {
-        Access.READ: (Kind.SWIPE, Kind.REQUEST, Kind.EVENT, Kind.STATUS, Kind.LOCK_STATE),
-        Access.WRITE: (Kind.GRANT, Kind.REVOKE, Kind.EVENT_ACK, Kind.LOCK_SET, Kind.FINDING, Kind.CHECKPOINT),
+        Access.READ: (Kind.SWIPE, Kind.REQUEST, Kind.EVENT, Kind.STATUS, Kind.LOCK_STATE, Kind.CARDS),
+        Access.WRITE: (
+            Kind.GRANT, Kind.REVOKE, Kind.EVENT_ACK, Kind.LOCK_SET, Kind.FINDING, Kind.CHECKPOINT, Kind.CARDS_ACK,
+        ),
     },
+    Role.ACCESS: {Access.READ: (Kind.CARDS_ACK,), Access.WRITE: (Kind.CARDS,)},
     Role.CLI: {Access.READ: (Kind.FINDING, Kind.STATUS, Kind.CHECKPOINT)},
     Role.TERMINAL: {Access.READ: (Kind.CHECKPOINT,)},
-}
+}  # fmt: skip
 
 
 #: Readers that speak another format than ours, by name, with the MQTT filters on which their messages come.

@@ -23,6 +23,12 @@ from policies.texts import Text, t
 SET_TYPE = "portseal-lock+jwt"
 #: A lock says its state at least this often, in seconds.
 EVERY_SECONDS = 30
+#: A lock that said nothing for this long is silent: three of its messages are missing.
+SILENT_SECONDS = 3.0 * EVERY_SECONDS + 5.0
+#: How long the lock and the gate may take to follow a lease that began or ended, in seconds.
+GRACE_SECONDS = 5.0
+#: A battery with less than this, in per cent, is low.
+LOW_BATTERY = 20
 #: No command holds a lock open for longer, in seconds.
 LONGEST_HOLD = 8 * 3600
 

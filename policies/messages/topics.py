@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from policies.errors import InputError
 from policies.texts import t
@@ -33,6 +34,8 @@ class Kind(StrEnum):
     STATUS = "terminal/*/status"
     LOCK_SET = "lock/*/set"
     LOCK_STATE = "lock/*/state"
+    CARDS = "cards"
+    CARDS_ACK = "cards/ack"
     FINDING = "finding"
     CHECKPOINT = "checkpoint"
 
@@ -59,16 +62,20 @@ class Topic:
         return f"{ROOT}/{_checked(self.site)}/{_filled(self.kind, self.name)}"
 
 
+@lru_cache(maxsize=4096)
 def parse(topic: str) -> Topic:
     """Read a topic; raises InputError for one that is not ours, of another version, or with a name that cannot be."""
     levels = topic.split("/")
     if "/".join(levels[:2]) != ROOT or len(levels) < 4:
         raise _not_ours()
     _, _, site, collection, *rest = levels
-    kind = _KINDS.get("/".join((collection, "*", *rest[1:])) if rest else collection)
+    plain = _KINDS.get("/".join((collection, *rest)))
+    if plain is not None and not plain.named:
+        return Topic(_checked(site), plain)
+    kind = _KINDS.get("/".join((collection, "*", *rest[1:]))) if rest else None
     if kind is None:
         raise _not_ours()
-    return Topic(_checked(site), kind, _checked(rest[0]) if rest else "")
+    return Topic(_checked(site), kind, _checked(rest[0]))
 
 
 def every(site: str, kind: Kind) -> str:

@@ -7,12 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from policies.cards.decide import (
-    CardRules,
-    Case,
-    case_of,
-    rules_of,
-)
+from policies.cards.case import CardRules, Case, case_of, rules_of
 from policies.cards.number import CardRule
 from policies.cards.profile import parse_window
 from policies.cards.rights import (

@@ -6,6 +6,7 @@ import os
 import time
 from pathlib import Path
 
+from controller.broker.authority import broker_key
 from controller.cards.pseudonyms import card_key
 from controller.store import cards
 from controller.store.open import open_store
@@ -67,3 +68,13 @@ def pseudonym(folder: Path, number: int) -> str:
     """Give the card with this number as a swipe finds it; "" when it is unknown."""
     with open_store(folder) as store:
         return cards.pseudonym_of(store, card_key(folder).card(CardNumber(f"{number:08X}")))
+
+
+def certificate_request() -> bytes:
+    """Give a request as 'openssl req -new' writes it, of a new key."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    made = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(broker_key(), hashes.SHA256())
+    return made.public_bytes(Encoding.PEM)

@@ -167,6 +167,20 @@ class TestEnds:
         bench.look()
         assert ("tamper.replugged" in bench.kinds()) is not asleep
 
+    @pytest.mark.parametrize("asleep", [True, False])
+    def test_so_is_one_that_held_the_agent_for_a_minute(self, bench: Bench, asleep: bool) -> None:
+        bench.ask("bind", at="1-2", name="board", role="keyboard")
+        flag = bench.config.run / keeper.ASLEEP
+        if asleep:
+            flag.touch()
+        bench.look()
+        bench.tree.unplug("1-2")
+        bench.tree.plug("1-2", "046d", "c31c", BOARD, devnum=4)
+        flag.unlink(missing_ok=True)
+        bench.look(60)
+        bench.look()
+        assert ("tamper.replugged" in bench.kinds()) is not asleep
+
 
 class TestRestarts:
     def test_a_lease_survives_the_agent(self, bench: Bench) -> None:

@@ -11,15 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.ledger.guard import check
-from policies.cards.decide import (
-    RULES,
-    Case,
-    decide,
-    read_case,
-    replay,
-    write_case,
-    write_outcome,
-)
+from policies.cards.case import RULES, Case, read_case, write_case
+from policies.cards.decide import decide, replay, write_outcome
 from policies.cards.profile import parse_window
 from policies.cards.reasons import CODES, NEXT, SENTENCES
 from policies.cards.rights import (

@@ -8,12 +8,8 @@ import pytest
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
-from policies.cards.decide import (
-    Case,
-    decide,
-    replay,
-    write_case,
-)
+from policies.cards.case import Case, write_case
+from policies.cards.decide import decide, replay
 from policies.cards.profile import parse_window
 from policies.cards.rights import (
     Asked,

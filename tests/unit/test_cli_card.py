@@ -9,13 +9,28 @@ from typing import Any
 
 import pytest
 
+from controller.broker.authority import identity_of
 from controller.cards.keep import import_list, look, take
 from controller.context import open_context
 from controller.store import cards
 from controller.store.open import open_store
 from policies.errors import Busy, SafetyRefusal
-from tests.unit.card_site import HEAD, LI, LIST, NAMES, NUMBERS, WANG, ZHAO, card_site, many, pseudonym
+from tests.unit.card_site import (
+    HEAD,
+    LI,
+    LIST,
+    NAMES,
+    NUMBERS,
+    SITE,
+    WANG,
+    ZHAO,
+    card_site,
+    certificate_request,
+    many,
+    pseudonym,
+)
 from tests.unit.cli_site import Cli
+from tests.unit.test_cli_json import examples, same
 
 #: Three cards of which one may go unasked are too few for tests of what goes.
 LENIENT = ("--yes", "--force")
@@ -254,3 +269,22 @@ class TestOneCard:
         assert demo("card", "erase", wang, "--yes").code == 0
         with open_store(demo.folder) as store:
             assert cards.revocations(store) == {}
+
+
+def test_the_access_control_system_gets_its_certificate(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = SITE.replace('source = "export/cards.csv"\n', "published = true\n")
+    demo = Cli(card_site(tmp_path / "published", text), capsys, monkeypatch)
+    request, out = tmp_path / "access.csr", tmp_path / "access.pem"
+    request.write_bytes(certificate_request())
+    told = demo("card", "enroll", request, "--out", out, "--json").json
+    same(examples()["card enroll"], told, "card enroll", "card enroll")
+    assert str(identity_of(out.read_bytes())) == "access"
+    ran = demo("card", "enroll", request, "--out", out, "--anew")
+    assert (ran.code, "1 certificates before it" in ran.out) == (0, True)
+    assert demo.kinds() == ["access.enroll.intent", "access.enroll.done"] * 2 + ["cards.versions_anew"]
+    assert "is no certificate" in demo.refuses(4, "card", "enroll", request, "--out", request)
+    assert "cannot be read" in demo.refuses(2, "card", "enroll", tmp_path / "nothing")
+    (demo.folder / "site.toml").write_text(SITE, "utf-8")
+    assert "published = true" in demo.refuses(2, "card", "enroll", request, "--out", out)

@@ -276,9 +276,8 @@ class TestStore:
 
 class TestCheck:
     def findings(self, demo: Cli) -> list[tuple[str, str, str]]:
-        told = demo("check", "--json").json
-        assert set(told["clauses"]) <= {"7.2a"}
-        return [(each["subject"], each["verdict"], each["text"]) for each in told["findings"]]
+        found = demo("check", "--json").json["findings"]
+        return [(each["subject"], each["verdict"], each["text"]) for each in found if each["clause"] == "7.2a"]
 
     @pytest.mark.clause("7.2a")
     def test_a_terminal_without_a_census_is_unverified_and_with_a_good_one_passes(self, demo: Cli) -> None:
@@ -289,9 +288,13 @@ class TestCheck:
             True,
         )
         take(demo, signed())
-        assert demo("check").code == 0
-        assert "7.2a: pass" in demo("check").out
-        same(examples()["check"] | {"clauses": {"7.2a": "pass"}}, demo("check", "--json").json, "check", "check")
+        ran = demo("check")
+        assert (ran.code, "7.2a: pass" in ran.out) == (1, True)
+        told = demo("check", "--json").json
+        # No card was swiped yet, nothing was heard of the agent, and there is no lock.
+        clauses = {"7.2a": "pass", "7.2b": "fail", "7.2c": "unverified"}
+        same(examples()["check"] | {"clauses": clauses}, told, "check", "check")
+        assert told["clauses"] == clauses
 
     @pytest.mark.clause("7.2a")
     def test_an_old_census_is_unverified_and_an_open_port_fails(self, demo: Cli) -> None:

@@ -358,7 +358,8 @@ class TestDocument:
         real = demo("terminal", "show", "guard-1", "--json").json
         same(told["terminal show"], real, "terminal show", "terminal show")
         only = {**examples()["terminal list"]["terminals"][0], "missing": real["missing"]}
-        more = {"description", "register", "certificate", "revoked", "bundle_until", "attestation", "census"}
+        more = {"description", "register", "certificate", "revoked", "bundle_until"}
+        more |= {"attestation", "lock_state", "census"}
         assert set(only) | more == set(real)
         listed = demo("terminal", "list", "--json").json
         assert list(listed) == list(told["terminal list"])

@@ -23,6 +23,7 @@ from policies.messages.ack import ACK_TYPE
 from policies.messages.notice import NOTICE_TYPE, Notice
 from policies.messages.request import Request
 from policies.messages.status import State, Status
+from policies.offline.tokens import PERMIT_TYPE, SET_TYPE, read_permit, read_set
 from policies.texts import render
 from tests.unit.made_grants import BOOT, KEY, NONCE, NOW, OTHER_KEY, claims, token
 
@@ -35,6 +36,14 @@ NOTICE_CLAIMS = {
     "iss": "hq", "aud": "T1", "iat": NOW, "id": "n-1", "kind": "needs", "code": "second_refused", "because": "expired",
     "purposes": ["case", "other"], "until": NOW + 60, "jti": "g-1", "who": "王**",
 }  # fmt: skip
+SET_CLAIMS: dict[str, Any] = {
+    "iss": "hq", "aud": "T1", "iat": NOW, "boot": BOOT, "set": 7, "permits": 3, "key": "ab" * 32, "answer": 60,
+    "rule": {"length": "wiegand-26", "digits": "dec", "order": "as-read", "parity": False},
+}  # fmt: skip
+PERMIT_CLAIMS: dict[str, Any] = {
+    "iss": "hq", "aud": "T1", "sub": "c-1", "jti": "p-1", "iat": NOW, "valid": 3600, "boot": BOOT, "set": 7,
+    "bearer": "h-1", "second": True, "seconds": 600, "verifier": "cd" * 32, "scope": claims()["scope"],
+}  # fmt: skip
 ACK_CLAIMS = {"iss": "hq", "aud": "T1", "seq": 7, "digest": "ab" * 32}
 
 #: Each message: its schema's name, a right document with every member, and the reader.
@@ -43,6 +52,8 @@ MESSAGES: dict[str, tuple[dict[str, Any], Callable[[Any], object]]] = {
     "revoke": (REVOKE_CLAIMS, lambda document: read_revoke(token(document, REVOKE_TYPE), KEY.public)),
     "ack": (ACK_CLAIMS, lambda document: ack.read(token(document, ACK_TYPE), KEY.public)),
     "notice": (NOTICE_CLAIMS, lambda document: notice.read(token(document, NOTICE_TYPE), KEY.public)),
+    "offline_set": (SET_CLAIMS, lambda document: read_set(token(document, SET_TYPE), KEY.public)),
+    "offline": (PERMIT_CLAIMS, lambda document: read_permit(token(document, PERMIT_TYPE), KEY.public)),
     "request": (json.loads(REQUEST.encode()), lambda document: request.parse(plain(document))),
     "status": (json.loads(STATUS.encode()), lambda document: status.parse(plain(document))),
 }
@@ -187,6 +198,7 @@ def test_a_message_that_is_too_long_is_not_parsed() -> None:
 KNOWN = {
     "$schema", "$id", "title", "description", "type", "additionalProperties", "required", "properties", "pattern",
     "maxLength", "minimum", "maximum", "enum", "const", "oneOf", "items", "minItems", "maxItems", "uniqueItems",
+    "anyOf", "maxProperties", "propertyNames",
 }  # fmt: skip
 TYPES: dict[str, Callable[[Any], bool]] = {
     "object": lambda value: isinstance(value, dict),
@@ -194,6 +206,7 @@ TYPES: dict[str, Callable[[Any], bool]] = {
     "string": lambda value: isinstance(value, str),
     "boolean": lambda value: isinstance(value, bool),
     "integer": lambda value: type(value) is int,
+    "null": lambda value: value is None,
 }
 RULES: dict[str, Callable[[Any, Any], bool]] = {
     # "$" means the very end in a schema (ECMA 262), and not before a last line end as in Python.
@@ -206,26 +219,40 @@ RULES: dict[str, Callable[[Any, Any], bool]] = {
     "uniqueItems": lambda value, _: len({repr(each) for each in value}) == len(value),
     "items": lambda value, rule: all(fits(each, rule) for each in value),
     "required": lambda value, rule: set(rule) <= set(value),
-    "additionalProperties": lambda _value, rule: rule is False,
+    "maxProperties": lambda value, rule: len(value) <= rule,
+    "propertyNames": lambda value, rule: all(fits(each, rule) for each in value),
 }
 
 
 def fits(value: Any, schema: dict[str, Any]) -> bool:
     """Tell whether `value` is what a schema says: the part of draft 2020-12 that ours use; the rest is a mistake."""
     assert set(schema) <= KNOWN
-    if "type" in schema and not TYPES[schema["type"]](value):
+    types = schema.get("type", [])
+    if types and not any(TYPES[each](value) for each in ([types] if isinstance(types, str) else types)):
+        return False
+    return (
+        _chosen(value, schema)
+        and ("additionalProperties" not in schema or _members_fit(value, schema))
+        and all(rule(value, schema[name]) for name, rule in RULES.items() if name in schema)
+    )
+
+
+def _chosen(value: Any, schema: dict[str, Any]) -> bool:
+    """Tell whether it is one of those that a schema lists."""
+    if "anyOf" in schema and not any(fits(value, each) for each in schema["anyOf"]):
         return False
     if "oneOf" in schema and [fits(value, each) for each in schema["oneOf"]].count(True) != 1:
         return False
     if "enum" in schema and repr(value) not in map(repr, schema["enum"]):
         return False
-    if "const" in schema and value != schema["const"]:
+    return "const" not in schema or value == schema["const"]
+
+
+def _members_fit(value: Any, schema: dict[str, Any]) -> bool:
+    known, more = schema.get("properties", {}), schema["additionalProperties"]
+    if more is False and not set(value) <= set(known):
         return False
-    if "properties" in schema:
-        known: dict[str, Any] = schema["properties"]
-        if not set(value) <= set(known) or not all(fits(each, known[key]) for key, each in value.items()):
-            return False
-    return all(rule(value, schema[name]) for name, rule in RULES.items() if name in schema)
+    return all(fits(each, known.get(key, more)) for key, each in value.items())
 
 
 def schema_of(name: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 
 import drivers.cards
 from policies.cards import CardRule, Digits, Order, Wiegand
-from policies.cards.decide import rules_of
+from policies.cards.case import rules_of
 from policies.cards.rights import (
     CardPolicy,
     Holiday,

@@ -20,6 +20,8 @@ TOPICS = {
     "portseal/1/hq/terminal/T1/status": Topic("hq", Kind.STATUS, "T1"),
     "portseal/1/hq/lock/T1/set": Topic("hq", Kind.LOCK_SET, "T1"),
     "portseal/1/hq/lock/T1/state": Topic("hq", Kind.LOCK_STATE, "T1"),
+    "portseal/1/hq/cards": Topic("hq", Kind.CARDS),
+    "portseal/1/hq/cards/ack": Topic("hq", Kind.CARDS_ACK),
     "portseal/1/hq/finding": Topic("hq", Kind.FINDING),
     "portseal/1/hq/checkpoint": Topic("hq", Kind.CHECKPOINT),
 }

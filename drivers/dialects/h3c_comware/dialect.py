@@ -1,7 +1,7 @@
 """H3C and HPE Comware 5 and 7, access switches.
 
 Commands: H3C command references (port security, MAC address table, IP source guard). A bound port is in mode `secure`
-with static MACs, not in `autolearn` with security MACs: see docs/adr/0009-comware-static-macs.md. MACs come before the
+with static MACs, not in `autolearn` with security MACs: see docs/adr/0010-comware-static-macs.md. MACs come before the
 mode, so that the port's own device is never shut out; nothing has to be switched off while they change.
 """
 
