@@ -54,7 +54,7 @@ fmt: .venv/.ready  ## format the code
 texts: .venv/.ready  ## merge new texts into the Chinese catalogue
 	@$(PY) scripts/texts.py update
 
-docs: .venv/.ready  ## write the generated parts of docs/
+docs: .venv/.ready policies/texts/zh/LC_MESSAGES/portseal.mo  ## write the generated parts of docs/
 	@$(PY) scripts/docs.py write
 
 bench: setup policies/texts/zh/LC_MESSAGES/portseal.mo  ## measure, side by side with a peer

@@ -14,6 +14,7 @@ from typing import Any
 from agent.display.notices import Notices, is_notice
 from agent.display.requests import Outlet, Requests
 from agent.link.broker import Order
+from agent.offline.desk import Offline
 from agent.rescue import Rescue
 from agent.terminal import Ended, Terminal
 from agent.usb import bindings as files
@@ -26,6 +27,8 @@ from policies.errors import InputError, PortsealError, StorageFailed, UsageError
 from policies.messages import ack
 from policies.messages.lock import parse_state
 from policies.messages.topics import Kind
+from policies.offline.judge import REFUSED as NOT_TAKEN
+from policies.offline.tokens import is_permit, is_set
 from policies.texts import LANGUAGES, Text, render, t
 from policies.usb import Decision, Scope, UsbBinding, UsbDevice, UsbRole
 
@@ -54,13 +57,16 @@ class Answers:
         self._quiet = Quiet()
         self._notices = Notices(terminal.config)
         self._requests = Requests(terminal, outlet)
+        connected = None if outlet is None else lambda: outlet.connected
+        self._offline = Offline(terminal, self._notices, connected, send)
         rescue = Rescue(terminal)
         self._verbs: dict[object, Callable[[Request], Reply]] = {
             "status": self._status,
             "grant": self._grant,
             "revoke": self._revoke,
             "relock": self._relock,
-            "request": self._requests.ask,
+            "request": self._request,
+            "present": self._offline.present,
             "devices": self._devices,
             "census": self._census,
             "bind": self._bind,
@@ -94,6 +100,7 @@ class Answers:
         """Drop what the operator has been told and need not know any more; called at every tick."""
         open_leases = [each.jti for each in self._terminal.spool.state.leases]
         self._notices.forget(open_leases, self._terminal.moment.boottime)
+        self._offline.tick()
 
     def obey(self, order: Order) -> None:
         """Do what came over the broker. What is retained there is a replay of something old, and is refused."""
@@ -109,8 +116,27 @@ class Answers:
             self._noticed(order)
         elif order.retained:
             self._refused("retained", t("the grant was kept by the broker: it is a replay"), None)
+        elif is_set(order.payload) or is_permit(order.payload):
+            self._in_advance(order.payload)
         else:
             self.answer({"do": "grant", "token": text})
+
+    def _in_advance(self, token: bytes) -> None:
+        """Keep what the controller signs for hours without a connection; what is not taken is told as a grant is."""
+        try:
+            code = self._offline.hear(token)
+        except jwt.TokenRefused as refused:
+            self._refused(refused.code, refused.what, None)
+        except (InputError, StorageFailed) as error:
+            _log.warning("what was signed in advance cannot be kept: %s", error)
+        else:
+            if code:
+                self._refused(code, NOT_TAKEN[code], None)
+
+    def _request(self, request: Request) -> Reply:
+        """Take what the operator asks: to the controller, or, while nobody can be asked, a purpose for what is kept."""
+        chosen = None if request.get("extend") is not None else self._offline.choose(request.get("purpose"))
+        return self._requests.ask(request) if chosen is None else chosen
 
     def _noticed(self, order: Order) -> None:
         """Keep a notice for the operator; one that the site did not sign is told as any other forgery here is."""
@@ -221,6 +247,7 @@ class Answers:
             "devices": [_decided(each) for each in view.decisions],
             "broker": self._requests.broker, "notices": self._notices.shown(now),
             "request": self._requests.shown(now), "ended": _ended(terminal.ended, now),
+            "offline": self._offline.shown(),
         }  # fmt: skip
 
     def _devices(self, _: Request) -> Reply:

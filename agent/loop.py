@@ -26,6 +26,7 @@ from agent.link.broker import Link
 from agent.link.database import storage_errors
 from agent.link.identity import agent_key
 from agent.link.spool import Spool, SpoolPlace, open_spool
+from agent.offline.reader import Readers
 from agent.service import Service
 from agent.terminal import MOST_PENDING, TICK, Terminal
 from agent.usb.bindings import load_bindings
@@ -116,6 +117,7 @@ class _Loop:
         self._answers = Answers(terminal, self._link, self._report)
         self._controls = [Control(config.run / SOCKET, self._answers.answer, self._selector)]
         self._serve_operators(config.operators)
+        self._readers = Readers(self._selector, self._presented, time.monotonic, sysfs)
         self._service = service
         self._stopping = ""
         self._heard = False
@@ -152,6 +154,7 @@ class _Loop:
             self._heard = self._monitor.beat()
             self._terminal.tell(self._monitor.events())
             self._terminal.look()
+            self._readers.follow(self._terminal.view.decisions, self._terminal.view.bindings)
             self._tidy()
             self._renew(now)
             looked = now
@@ -163,6 +166,7 @@ class _Loop:
         self._report()
         if self._link is not None:
             self._link.close()
+        self._readers.close()
         for control in self._controls:
             control.close()
         self._monitor.close()
@@ -191,6 +195,10 @@ class _Loop:
                 self._link.move(place)
         except ConfigError as error:
             _log.error("the new certificate cannot be used: %s", error)
+
+    def _presented(self, card: str) -> None:
+        """Take a card that a reader of this terminal has read."""
+        self._answers.answer({"do": "present", "card": card})
 
     def _obey(self) -> None:
         assert self._link is not None

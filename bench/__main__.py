@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-BENCHES = ("startup", "rules", "reads", "grants", "spool", "agent", "swipes")
+BENCHES = (
+    "startup", "rules", "reads", "grants", "spool", "agent", "swipes", "terminals", "operator", "snmp", "traps",
+)  # fmt: skip
 
 
 def main(names: list[str]) -> int:

@@ -14,6 +14,7 @@ from controller.broker.presence import Presence
 from controller.broker.say import Say
 from controller.cards.desk import Desk
 from controller.cards.leases import Leases
+from controller.cards.offline import Offline
 from controller.cards.publishing import Publishing
 from controller.cards.readers import Readers
 from controller.context import Context
@@ -41,6 +42,7 @@ class Desks:
     events: Events
     presence: Presence
     readers: Readers
+    offline: Offline
     publishing: Publishing | None = None
     locks: Locks | None = None
 
@@ -50,6 +52,8 @@ class Inbox:
 
     def __init__(self, context: Context, desks: Desks) -> None:
         self._context, self._desks = context, desks
+        self._agents = frozenset(each.name for each in context.site.terminals if each.agent)
+        self._terminals = frozenset(each.name for each in context.site.terminals)
         self._told: dict[tuple[str, str, str], datetime] = {}
 
     def interests(self) -> list[Interest]:
@@ -86,6 +90,7 @@ class Inbox:
             desks.desk.memory, self._told = memory, told
             desks.events.forget()
             desks.presence.forget()
+            desks.offline.forget()
             for each in (desks.publishing, desks.locks):
                 if each is not None:
                     each.forget()
@@ -100,13 +105,9 @@ class Inbox:
     def tick(self, now: datetime) -> list[Say]:
         """Do what time brings."""
         desks = self._desks
-        locks = desks.locks
-
-        def work() -> list[Say]:
-            said = [*desks.desk.tick(now), *desks.leases.tick(now), *desks.presence.tick(now)]
-            return said if locks is None else [*said, *locks.tick(now)]
-
-        return self.together(work)
+        ticks = [each.tick for each in (desks.desk, desks.leases, desks.presence, desks.offline)]
+        ticks += [] if desks.locks is None else [desks.locks.tick]
+        return self.together(lambda: [said for tick in ticks for said in tick(now)])
 
     def _one(self, message: Message, now: datetime) -> list[Say]:
         topic = _ours(message.topic, self._context.site.name)
@@ -120,8 +121,8 @@ class Inbox:
             return self._unreadable(f"terminal.{topic.kind.name.lower()}_unreadable", topic.name, error, now)
 
     def _told_by_terminal(self, topic: Topic, message: Message, now: datetime) -> list[Say]:
-        desks, terminal = self._desks, self._context.site.terminal(topic.name)
-        if terminal is None or not (terminal.agent or topic.kind is Kind.LOCK_STATE):
+        desks, lock = self._desks, topic.kind is Kind.LOCK_STATE
+        if topic.name not in (self._terminals if lock else self._agents):
             return []  # removed from site.toml; its certificate is to be revoked
         if topic.kind is Kind.STATUS:
             return desks.presence.heard(topic.name, status.parse(message.payload), now)

@@ -33,17 +33,23 @@ T = TypeVar("T")
 
 #: Seconds between two looks at the clock, at the broker and identities, at the ledger's checkpoint.
 TICK, LOOK, CHECKPOINT = 1.0, 2.0, 60.0
+#: The same while the broker is away: who swipes then stands and waits.
+HURRY = 0.2
 #: Seconds until who asked is told that the loop did not answer.
 PATIENCE = 15.0
 
 
 @dataclass(frozen=True, slots=True)
 class Chore:
-    """Something to be done every so many seconds; what it gives back is sent."""
+    """Something to be done every so many seconds; what it gives back is sent.
+
+    With `hurried` it is done at every look while the broker is away, until it fails.
+    """
 
     name: str
     every: float
     work: Callable[[datetime], list[Say]]
+    hurried: bool = False
 
 
 class Server:
@@ -54,12 +60,18 @@ class Server:
         self._site = context.site.name
         self._chores = {chore.name: chore for chore in chores}
         self._due = dict.fromkeys(self._chores, 0.0)
+        self._failing: set[str] = set()
         self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._wake, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._stopping = False
         self._ticked = 0.0
         self._held: list[Message] = []
         self._fault = ""
+
+    def add(self, chore: Chore) -> None:
+        """Do one more chore; before the loop runs."""
+        self._chores[chore.name] = chore
+        self._due[chore.name] = 0.0
 
     @property
     def connected(self) -> bool:
@@ -118,17 +130,21 @@ class Server:
         """Serve until stopped."""
         gc.freeze()  # what is there by now stays: looking through it again and again held a swipe up for 20 ms
         while not self._stopping:
-            self._wait(max(0.0, self._ticked + TICK - time.monotonic()))
+            self._wait(max(0.0, self._ticked + self._pace - time.monotonic()))
             self._receive()
             self._work()
             now = time.monotonic()
-            if now - self._ticked >= TICK:
+            if now - self._ticked >= self._pace:
                 self._ticked = now
                 self._tick()
             self._link.flush()
         self._link.close()
         os.close(self._wake)
         os.close(self._waker)
+
+    @property
+    def _pace(self) -> float:
+        return TICK if self._link.up else HURRY
 
     def _wait(self, seconds: float) -> None:
         sock = self._link.socket()
@@ -177,15 +193,18 @@ class Server:
         self._guarded("tick", lambda: self._inbox.tick(self._context.clock()))
         now = time.monotonic()
         for name, chore in self._chores.items():
-            if now >= self._due[name]:
+            hurries = chore.hurried and not self._link.up and name not in self._failing
+            if hurries or now >= self._due[name]:
                 self._due[name] = now + chore.every
-                self._guarded(name, partial(self._do, chore))
+                self._failing.discard(name)
+                if not self._guarded(name, partial(self._do, chore)):
+                    self._failing.add(name)
 
     def _do(self, chore: Chore) -> list[Say]:
         return chore.work(self._context.clock())
 
-    def _guarded(self, name: str, work: Callable[[], list[Say]]) -> None:
-        """Do a chore; what goes wrong with it is said, and holds up nothing else."""
+    def _guarded(self, name: str, work: Callable[[], list[Say]]) -> bool:
+        """Do a chore and tell whether it was done; what goes wrong with it is said, and holds up nothing else."""
         try:
             self._send(work())
         except PortsealError as error:
@@ -194,6 +213,9 @@ class Server:
             self._fault = str(error)
         except Exception:  # noqa: BLE001 - a mistake of ours in one thing must not take all others down
             _log.exception("%s failed", name)
+        else:
+            return True
+        return False
 
     def _send(self, said: list[Say]) -> None:
         for each in latest(said):

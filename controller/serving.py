@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -21,9 +21,11 @@ from controller.cards.desk import Desk, Parts
 from controller.cards.follow import Following
 from controller.cards.leases import Leases
 from controller.cards.manual import Manual, ManualGrant
+from controller.cards.offline import Offline
+from controller.cards.offline import Parts as OfflineParts
 from controller.cards.people import two_people
 from controller.cards.posting import may_post
-from controller.cards.presenting import Presenting
+from controller.cards.presenting import BY_NUMBER, Presenting
 from controller.cards.pseudonyms import card_key
 from controller.cards.publishing import Publishing
 from controller.cards.readers import Readers
@@ -31,14 +33,20 @@ from controller.cards.signing import Signing
 from controller.context import Context
 from controller.control import Answer, Asked, Control
 from controller.inbox import Desks, Inbox
+from controller.ledger.entry import Entry
 from controller.secrets.signing import grant_key
 from controller.server import CHECKPOINT, LOOK, Chore, Server
 from controller.store.grants import forget_swipes
+from controller.store.offline import forget_permits
+from controller.store.traps import sweep_traps
+from controller.traps.site import TrapReceiver
 from controller.web.door import Callbacks, Posted
 from controller.web.site import site_door
 from policies.cards.number import UnreadableSwipe
+from policies.codec import stamp
 from policies.errors import InputError, NotFound, UsageError
 from policies.grants import Purpose
+from policies.messages.event import AgentEvent
 from policies.messages.identities import Identity, Role
 from policies.messages.topics import Kind
 from policies.site import BrokerMode
@@ -61,13 +69,14 @@ class Serving:
     book: Book
     manual: Manual
     broker: ManagedBroker | None
+    more: dict[object, Callable[[Asked], Answer]] = field(default_factory=dict)
 
     def answer(self, asked: Asked) -> Answer:
         """Do what a verb on this machine asks; runs in a thread of the control socket."""
         verbs: dict[object, Callable[[Asked], Answer]] = {
             "terminals": self._terminals, "grant": self._grant, "lease.revoke": self._revoke,
         }  # fmt: skip
-        verb = verbs.get(asked.get("do"))
+        verb = verbs.get(asked.get("do")) or self.more.get(asked.get("do"))
         if verb is None:
             raise UsageError(t("the controller does not know what is asked"))
         return verb(asked)
@@ -101,12 +110,18 @@ class Serving:
         return self.server.call(work)
 
     def _terminals(self, _: Asked) -> Answer:
-        """Say which terminals are there now."""
+        """Say which terminals are there now, and when each was last heard."""
 
         def work(now: datetime) -> tuple[Answer, list[Say]]:
             presence = self.desks.presence
             names = [each.name for each in self.context.site.terminals if each.agent]
-            return {"broker": self.server.connected, "online": {name: presence.online(name, now) for name in names}}, []
+            heard = {name: presence.heard_at(name) for name in names}
+            told: Answer = {
+                "broker": self.server.connected,
+                "online": {name: presence.online(name, now) for name in names},
+                "heard": {name: None if at is None else stamp(at) for name, at in heard.items()},
+            }
+            return told, []
 
         return self.server.call(work)
 
@@ -151,15 +166,27 @@ def serving(context: Context) -> Iterator[Serving]:
         stack.callback(publishing.close)
         made = _assembled(context, broker, following, publishing)
         # First: it is also what keeps a second controller from this site.
+        stack.callback(made.desks.offline.close)
         control = Control(context.site.folder, made.answer)
         stack.callback(control.close)
         if broker is not None:
             broker.start()
             stack.callback(broker.stop)
+        if context.site.traps.listen:
+            _receiving(context, made, stack)
         door = site_door(context, made.callbacks())
         door.start()
         stack.callback(door.stop)
         yield made
+
+
+def _receiving(context: Context, made: Serving, stack: contextlib.ExitStack) -> None:
+    """Receive switches' notifications, until the stack is left."""
+    receiver = TrapReceiver(context, lambda: made.server.soon("traps"))
+    stack.callback(receiver.close)
+    made.server.add(Chore("traps", 1.0, receiver.work))
+    made.more["traps"] = lambda _: receiver.status()
+    receiver.start()
 
 
 def _assembled(
@@ -170,11 +197,18 @@ def _assembled(
     signing = Signing(context, key, book.name)
     leases = Leases(context, signing)
     presence = Presence(context, now)
-    presenting = Presenting(context.store, card_key(context.site.folder), book.find)
+    cards = card_key(context.site.folder)
+    offline = Offline(OfflineParts(context, presence, book.authority, leases, key, cards, signing.jti))
+    presenting = Presenting(context.store, cards, book.find, offline.note)
     desk = Desk(Parts(context, presence, presenting, signing, book.authority), leases)
     locks = Locks(context, key, presence)
     readers = Readers.load(context.site, certified=broker is not None)
-    desks = Desks(desk, leases, Events(context, key, leases.heard), presence, readers, publishing, locks)
+
+    def heard(event: AgentEvent, entry: Entry) -> list[Say]:
+        """Take what a terminal's event says; an opening without a connection first becomes a lease like others."""
+        return [*offline.heard(event, entry.at), *leases.heard(event, entry)]
+
+    desks = Desks(desk, leases, Events(context, key, heard), presence, readers, offline, publishing, locks)
     inbox = Inbox(context, desks)
     identity = Identity(Role.CONTROLLER)
     place = Place(*broker_address(context.site), client_tls(context, identity))
@@ -203,6 +237,8 @@ def _chores(
 
     def sweep(now: datetime) -> list[Say]:
         forget_swipes(context.store, now)
+        sweep_traps(context.store, now)
+        forget_permits(context.store, now - BY_NUMBER)
         return []
 
     def published(now: datetime) -> list[Say]:
@@ -221,7 +257,7 @@ def _chores(
         Chore("export", 1.0, export),
         Chore("published", 1.0, published),
         Chore("cards", 1.0, cards),
-        Chore("identities", LOOK, identities),
+        Chore("identities", LOOK, identities, hurried=True),
         Chore("checkpoint", CHECKPOINT, checkpoint),
         Chore("sweep", _SWEEP, sweep),
     )

@@ -20,7 +20,8 @@ class Fact(StrEnum):
     canonical names. Fields not listed here are allowed: `portseal dialect parse` shows them.
     """
 
-    INTERFACE = "interface"  # port, the fields of PortConfig; secure_macs rows: mac, vlan, kind
+    # port, the fields of PortConfig; secure_macs rows: mac, vlan, kind; ip_bindings: bound_mac, bound_ip, bound_vlan
+    INTERFACE = "interface"
     STATUS = "status"  # port, oper (up|down|blocked), admin_up, mode, description, vlan, blocked_cause, if_index
     LEARNED = "learned"  # mac, vlan, port, kind (dynamic|static|secure|self)
     SECURE = "secure"  # port, secure, maximum, violations, violation, last_mac
@@ -87,11 +88,18 @@ class Set:
     """How one setting is written: commands for a value, and for its absence. {value} and {port} are filled in.
 
     `by_value` gives the commands of particular values (for flags: True and False). `clear` undoes the setting.
+    `leave` gives the commands that come before the setting may leave a value: VRP refuses another link type while the
+    port has VLANs of the present one. `default` is the value that the platform gives when nothing is written, and
+    `modes` are the port modes in which the setting can be written (none: all); both count only for a setting that a
+    change of mode puts back (:attr:`Dialect.mode_resets`).
     """
 
     value: tuple[str, ...] = ()
     by_value: Mapping[object, tuple[str, ...]] = field(default_factory=dict)
     clear: tuple[str, ...] = ()
+    leave: Mapping[object, tuple[str, ...]] = field(default_factory=dict)
+    default: object = None
+    modes: frozenset[object] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +130,27 @@ class Save:
 
 
 @dataclass(frozen=True, slots=True)
+class Commit:
+    """How collected changes take effect, on a platform that collects them first (two-stage configuration).
+
+    `staged` is a regex that the configuration prompt fits while changes are collected: the same system may also be set
+    to work at once. `now` lets all that was typed take effect, `discard` forgets it. `trial` lets it take effect until
+    the switch takes it back by itself, unless `confirm` comes before, from any session; `abort` takes it back at once.
+    `pending` is the command that tells whether a trial is under way, `ours` a regex that its answer has when it is
+    Portseal's own. The parameters {trial_s} (seconds) and {trial_id} are the dialect's, or the switch's settings.
+    """
+
+    staged: str
+    now: str
+    discard: str
+    trial: str = ""
+    confirm: str = ""
+    abort: str = ""
+    pending: str = ""
+    ours: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Tested:
     """Where a dialect has been seen to work: `how` is recorded, emulated or documentation."""
 
@@ -145,6 +174,10 @@ class Dialect:
     watchdog or none. `failure` are lines by which any command is refused, `failure_config` further ones that count only
     in the answer to a line that configures. An answer to a read is refused on its first line, since what follows may be
     a neighbour's or an admin's own words; on any line where `complains_anywhere` (the tools of a shell).
+    `greetings` are questions that the login may ask, `answers` those of a line that configures, each with its reply:
+    regexes that fit within the last line. A question that is not listed is never answered. `mode_resets` are the
+    settings that a change of the port's mode puts back to the platform's defaults: they are written again. `commit` is
+    there where changes are collected and take effect together; with `rollback` device it has a trial.
     """
 
     platform: str
@@ -178,3 +211,7 @@ class Dialect:
     experimental: bool = False
     failure_config: tuple[str, ...] = ()
     complains_anywhere: bool = False
+    greetings: tuple[tuple[str, str], ...] = ()
+    answers: tuple[tuple[str, str], ...] = ()
+    mode_resets: frozenset[str] = frozenset()
+    commit: Commit | None = None

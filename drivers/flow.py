@@ -19,7 +19,7 @@ from typing import Protocol
 from drivers.render import check_undo, commands
 from drivers.session import Session
 from drivers.undo import own_work
-from drivers.verify import differences, verify_applied, verify_fresh, verify_restored
+from drivers.verify import differences, verify_applied, verify_fresh, verify_kept, verify_restored
 from policies.errors import EquipmentError, PortsealError, Unexpected, VerifyFailed
 from policies.model import ObservedSwitch, SwitchChanges
 from policies.plan import restore
@@ -169,6 +169,7 @@ class Flow:
         outcome: Outcome | None = None
         cause: PortsealError | None = None
         with self.equipment.session() as session:
+            session.withdraw(self._writes(Step.ROLL_BACK))
             now = self.equipment.observe(session)
             if differences(now, changes):
                 own_work(before, now, changes)
@@ -196,6 +197,7 @@ class Flow:
             with ExitStack() as stack:
                 with self._step(Step.ROLL_BACK):
                     session = stack.enter_context(self.equipment.session())
+                    session.withdraw(self._writes(Step.ROLL_BACK))
                     now = self.equipment.observe(session)
                     undo = restore(before, now, changes)
                     lines = commands(session.dialect, undo, session.parameters, exact=True)
@@ -222,7 +224,7 @@ class Flow:
     def _apply(self, session: Session, changes: SwitchChanges) -> None:
         with self._step(Step.APPLY):
             lines = commands(session.dialect, changes, session.parameters)
-            session.configure(lines, self._writes(Step.APPLY))
+            session.configure(lines, self._writes(Step.APPLY), trial=True)
 
     def _confirm(self, session: Session, before: ObservedSwitch, changes: SwitchChanges) -> Outcome:
         with self._step(Step.READ_BACK), self.equipment.session() as fresh:
@@ -230,6 +232,8 @@ class Flow:
         with self._step(Step.VERIFY):
             verify_applied(before, after, changes)
         with self._step(Step.DISARM):
+            # The switch's own timer first: whoever is killed in between finds the change in force, and finishes it.
+            session.confirm(self._writes(Step.DISARM))
             self.safeguard.disarm()
         return self._save(session, changes, after)
 
@@ -241,6 +245,8 @@ class Flow:
                 after = self.equipment.observe(session)
                 if after.startup_differs:
                     raise self._unsaved(after)
+                if session.tried:
+                    verify_kept(after, changes)
         return Outcome(self.switch, State.DONE, after)
 
     def _unsaved(self, now: ObservedSwitch) -> VerifyFailed:

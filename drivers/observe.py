@@ -188,7 +188,7 @@ class _Facts:
             "source_guard": self._guard(name, told.get("source_guard"), access),
             "violation": _VIOLATIONS.get(violation),
             "secure_macs": self._secure_macs(name, row, access),
-            "ip_bindings": self._ip_bindings(name, access),
+            "ip_bindings": self._ip_bindings(name, row, access),
         }
         return PortConfig(**values)  # type: ignore[arg-type]
 
@@ -199,8 +199,13 @@ class _Facts:
         return said and (self.guarded is None or access_vlan in self.guarded) and not self.trusts(name)
 
     def _secure(self, name: str, row: Row, oddities: list[Text]) -> bool | None:
-        """Tell whether security is configured and, where the switch lists secured ports, the port is listed."""
+        """Tell whether security is configured and, where the switch lists secured ports, the port is listed.
+
+        None for a variant that the templates do not write (a mode that asks a RADIUS server).
+        """
         configured = row.get("secure")
+        if isinstance(configured, str):
+            return None
         if Fact.SECURE not in self.rows:
             return configured if isinstance(configured, bool) else None
         listed = any(entry.get("secure") is True for entry in self.of(Fact.SECURE, name))
@@ -233,11 +238,20 @@ class _Facts:
                 found[mac, vlan or access_vlan] = entry.get("kind") == "sticky"
         return frozenset(SecureMac(mac, vlan, sticky) for (mac, vlan), sticky in found.items())
 
-    def _ip_bindings(self, name: str, access_vlan: int | None) -> frozenset[IpBinding] | None:
-        """Give the static pairs; where the platform keeps no VLAN with them, they are in the port's own."""
-        if Fact.IP_BINDING not in self.rows:
+    def _ip_bindings(self, name: str, row: Row, access_vlan: int | None) -> frozenset[IpBinding] | None:
+        """Give the static pairs; where the platform keeps no VLAN with them, they are in the port's own.
+
+        They are rows of their own, or members of the port's (`bound_mac`, `bound_ip`, `bound_vlan`). None, not known,
+        when an address is bound without the other one, or by another feature: a pair could not be given back so.
+        """
+        members = row.get("ip_bindings", [])
+        assert isinstance(members, list)
+        if Fact.IP_BINDING not in self.rows and "ip_bindings" not in row:
             return None
-        rows = [row for row in self.of(Fact.IP_BINDING, name) if row.get("kind", "static") == "static"]
+        rows = [each for each in self.of(Fact.IP_BINDING, name) if each.get("kind", "static") == "static"]
+        rows += [_bound(member) for member in members]
+        if any("mac" not in each or "ip" not in each for each in rows):
+            return None
         return frozenset(IpBinding(_text(row, "mac"), _text(row, "ip"), _vlan(row) or access_vlan or 0) for row in rows)
 
     def _learned(self, name: str, config: PortConfig) -> frozenset[Learned]:
@@ -273,12 +287,13 @@ class _Facts:
         above: list[tuple[int, str]] = []
         for row in self.rows[fact]:
             line = _text(row, "line").rstrip()
-            if not line or volatile.search(line):
-                continue
             text = line.lstrip()
             depth = len(line) - len(text)
-            while above and above[-1][0] >= depth:
+            # Also a line that says nothing ends a section: Comware's `#`, after which indented lines belong to no one.
+            while text and above and above[-1][0] >= depth:
                 above.pop()
+            if not line or volatile.search(line):
+                continue
             above.append((depth, text))
             yield tuple(part for _, part in above)
 
@@ -313,6 +328,11 @@ def _merged(rows: Iterable[Row], *, last: bool = False) -> Row:
             if value is not None and (merged.get(name) is None or (last and value != "")):
                 merged[name] = value
     return merged
+
+
+def _bound(member: object) -> Row:
+    """Give a member of a port's `ip_bindings` as a row; one that is no pair, but a vendor's text, has nothing in it."""
+    return {key.removeprefix("bound_"): value for key, value in member.items()} if isinstance(member, dict) else {}
 
 
 def _text(row: Mapping[str, object], name: str) -> str:

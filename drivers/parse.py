@@ -25,7 +25,7 @@ _ECHO = re.compile(PROMPT + r"\s*(?P<typed>\S.*)", re.ASCII)
 #: How a switch says no: checked where unknown lines are allowed and nothing proves that the answer is whole.
 _REFUSAL = re.compile(
     r"\s*(?:%\s?(?:Invalid input|(?:Incomplete|Ambiguous|Unrecognized|Unknown) command|Wrong parameter|Too many|"
-    r"Authorization failed|Permission denied|Access denied|Command rejected|Not supported|Error)\b"
+    r"Authorization failed|Permission denied|Access denied|Command rejected|Not supported|User doesn't have|Error)\b"
     r"|Error: ?[A-Z]|Command (?:authorization failed|rejected)|Insufficient privilege)",
     re.ASCII | re.IGNORECASE,
 )

@@ -25,10 +25,15 @@ _VLAN_NAME = re.compile(r"[A-Za-z0-9][\w.\-]{0,31}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One line for the switch, and the port in whose mode it is given (None: global configuration)."""
+    """One line for the switch, and the port in whose mode it is given (None: global configuration).
+
+    `acts` tells that it is no configuration but an act on what is configured (opening a port again): where changes are
+    collected first, it comes after they have taken effect.
+    """
 
     line: str
     port: str | None = None
+    acts: bool = False
 
 
 def commands(
@@ -74,24 +79,37 @@ def check_undo(dialect: Dialect, changes: SwitchChanges, parameters: Mapping[str
     commands(dialect, changes.inverse(), parameters, exact=True)
 
 
-def script(dialect: Dialect, lines: list[Command]) -> list[str]:
-    """Give the whole dialogue, with the commands that enter and leave modes, as a person would type it."""
+def script(dialect: Dialect, lines: list[Command], parameters: Mapping[str, str] | None = None) -> list[str]:
+    """Give the whole dialogue, with the commands that enter and leave modes, as a person would type it.
+
+    Where changes are collected first, it ends with the commit on trial; the confirmation comes after the read-back.
+    """
     if not lines:
         return []
+    commit = dialect.commit
     result = list(dialect.enter_config)
+    if commit is None:
+        result.extend(_within_modes(dialect, lines))
+    else:
+        result.extend(_within_modes(dialect, [command for command in lines if not command.acts]))
+        result.append(fill(commit.trial or commit.now, {**dialect.parameters, **(parameters or {})}))
+        result.extend(_within_modes(dialect, [command for command in lines if command.acts]))
+    result.extend(dialect.leave_config)
+    return result
+
+
+def _within_modes(dialect: Dialect, lines: list[Command]) -> Iterator[str]:
     port: str | None = None
     for command in lines:
         if command.port != port:
             if port is not None:
-                result.extend(dialect.leave_interface)
+                yield from dialect.leave_interface
             if command.port is not None and dialect.enter_interface:
-                result.append(fill(dialect.enter_interface, {"port": spell(command.port, dialect.spell)}))
+                yield fill(dialect.enter_interface, {"port": spell(command.port, dialect.spell)})
             port = command.port
-        result.append(command.line)
+        yield command.line
     if port is not None:
-        result.extend(dialect.leave_interface)
-    result.extend(dialect.leave_config)
-    return result
+        yield from dialect.leave_interface
 
 
 def fill(template: str, values: Mapping[str, object]) -> str:
@@ -179,7 +197,7 @@ class _PortWriter:
                 yield from self._phase(setting, phase)
         if self.change.recover and phases is None:
             for line in self.dialect.recover:
-                yield Command(fill(line, self.given), self.change.port)
+                yield Command(fill(line, self.given), self.change.port, acts=True)
 
     def _phase(self, setting: str, phase: str) -> Iterator[Command]:
         template = self.dialect.settings[setting]
@@ -188,15 +206,30 @@ class _PortWriter:
             if after is not None:
                 yield from self._items(template, before or frozenset(), after, phase)
             return
-        if setting in self.quiesced:
+        if setting in self.dialect.mode_resets and self._moded():
+            if phase == "set":
+                yield from self._again(template, before if after is None else after)
+        elif setting in self.quiesced:
             final = after if after is not None else before
             if phase == "off" or (phase == "on" and final is True):
                 yield from self._set(template, phase == "on")
         elif after is not None and after != before and phase in ("set", "on" if after is True else "off"):
+            yield from self._filled(template.leave.get(before, ()), before)
             yield from self._set(template, after)
 
+    def _moded(self) -> bool:
+        return self.change.after.mode not in (None, self.change.before.mode)
+
+    def _again(self, template: Set, value: object) -> Iterator[Command]:
+        """Write a setting that the change of mode has put back, where the new mode has it and the default is not it."""
+        if value not in (None, template.default) and (not template.modes or self.change.after.mode in template.modes):
+            yield from self._set(template, value)
+
     def _set(self, template: Set, value: object) -> Iterator[Command]:
-        for line in _lines_for(template, value):
+        yield from self._filled(_lines_for(template, value), value)
+
+    def _filled(self, lines: tuple[str, ...], value: object) -> Iterator[Command]:
+        for line in lines:
             yield Command(fill(line, {**self.given, **_written(value)}), self.change.port)
 
     def _items(
@@ -257,5 +290,9 @@ def _spellings(mac: str) -> dict[str, str]:
 
 def _written(value: object) -> dict[str, str]:
     if isinstance(value, frozenset):
-        return {"value": format_vlans(value), "value_list": ",".join(str(each) for each in sorted(value))}
+        return {
+            "value": format_vlans(value),
+            "value_list": ",".join(str(each) for each in sorted(value)),
+            "value_to": format_vlans(value, separator=" ", to=" to "),
+        }
     return {"value": str(value)}

@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
-from drivers.dialect import Dialect
-from drivers.lines import is_log
+from drivers.dialect import Commit, Dialect
 from drivers.redact import blank_secrets
 from drivers.render import Command, fill
+from drivers.terminal import any_of, at_end, first_line, plain, shown, without_echo, without_logs
 from drivers.transports import Channel
 from policies.errors import (
     AuthenticationFailed,
@@ -27,13 +27,10 @@ from policies.texts import t
 #: Called before and after each line that changes the device: (phase "before" or "after", line).
 WriteListener = Callable[[str, str], None]
 
-#: What a terminal obeys and does not show: window titles, colours, bracketed paste, character sets, bell.
-_CONTROL = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\x1b\([A-Z0-9]|\x07|\x00")
 #: How a switch wipes its pager's question off the line before it goes on: backspaces or cursor moves around blanks.
 _WIPED = re.compile(r"\A ?(?:(?:\x08|\r|\x1b\[\d*[DK])+ *)*(?:\x08|\r|\x1b\[\d*[DK])(?!\n)")
 #: How much of an answer's end is looked at for a prompt; longer than any prompt or pager line.
 _TAIL = 600
-_BACKSPACES = re.compile(r"[^\n\x08]\x08")
 #: An answer may take this many times the timeout as long as something keeps coming: a big configuration on a slow line.
 _PATIENCE = 10
 #: IOS cuts longer names in its configuration prompts.
@@ -61,12 +58,17 @@ class Session:
         self.channel, self.dialect, self.switch, self.timeout = channel, dialect, switch, timeout
         self.parameters = {**dialect.parameters, **(parameters or {})}
         self.network_s = 0.0
-        self._failure = _any_of(dialect.failure)
-        self._failure_config = _any_of(dialect.failure + dialect.failure_config)
+        self._failure = any_of(dialect.failure)
+        self._failure_config = any_of(dialect.failure + dialect.failure_config)
         self._prompt = re.compile(rf"(?:^|[\r\n])(?:{dialect.prompt})\Z")
         self._pager = re.compile(rf"(?:{dialect.pager})\Z") if dialect.pager else None
         self._enable_password = enable_password
         self.hostname = ""
+        #: Whether this session has committed something on trial, confirmed or not.
+        self.tried = False
+        self._unconfirmed = False
+        self._mode = ""  # the prompt as last shown
+        self._port: str | None = None  # the port in whose mode the switch is
 
     def __enter__(self) -> Self:
         """Log in as far as the dialect's start state: privileged, unpaged."""
@@ -85,31 +87,60 @@ class Session:
         """Give the answer to a command that changes nothing, without echo and prompt."""
         return self._checked(fill(command, self.parameters), reads=True)
 
-    def configure(self, commands: Sequence[Command], listener: WriteListener | None = None) -> None:
+    def configure(
+        self, commands: Sequence[Command], listener: WriteListener | None = None, *, trial: bool = False
+    ) -> None:
         """Send `commands`, entering and leaving modes; the mode is left also when one is rejected.
 
-        `listener` is told before and after each line that is sent.
+        `listener` is told before and after each line that is sent. With `trial`, a switch that can takes it all back by
+        itself unless :meth:`confirm` follows in time. What was collected and not committed is forgotten on a rejection.
         """
         if not commands:
             return
         told = listener or _silent
         self._lines(self.dialect.enter_config, told)
-        port: str | None = None
+        commit = self._staged()
         try:
-            for command in commands:
-                if port is not None and command.port != port:
-                    self._lines(self.dialect.leave_interface, told)
-                    port = None
-                if command.port is not None and command.port != port:
-                    self._enter(command.port, told)
-                    port = command.port
-                self._lines((command.line,), told)
+            if commit is None:
+                self._write(commands, told)
+            else:
+                self._write([command for command in commands if not command.acts], told)
+                self._commit(commit, told, trial=trial)
+                self._write([command for command in commands if command.acts], told)
         except (CommandRejected, StorageFailed):
-            self._leave(port)
+            self._leave(commit)
             raise
-        if port is not None:
-            self._lines(self.dialect.leave_interface, told)
         self._lines(self.dialect.leave_config, told)
+
+    def confirm(self, listener: WriteListener | None = None) -> None:
+        """Make lasting what this session committed on trial; nothing to do where it committed for good.
+
+        Raises:
+            CommandRejected: the switch has taken it back already.
+
+        """
+        commit = self.dialect.commit
+        if commit is not None and self._unconfirmed:
+            self._in_config(commit.confirm, listener or _silent)
+            self._unconfirmed = False
+
+    def withdraw(self, listener: WriteListener | None = None) -> None:
+        """End a trial that Portseal left on the switch, whichever process began it; others' trials are theirs.
+
+        Raises:
+            EquipmentError: it is still there afterwards.
+
+        """
+        commit = self.dialect.commit
+        if commit is None or not commit.abort or not self._on_trial(commit):
+            return
+        self._in_config(commit.abort, listener or _silent)
+        if self._on_trial(commit):
+            raise EquipmentError(
+                t("the switch has not taken back what was committed on trial"),
+                where=self.switch,
+                next_step=t("wait until the trial has run out, then try again"),
+            )
 
     def save(self, listener: WriteListener | None = None) -> None:
         """Make the running configuration the startup one.
@@ -128,13 +159,13 @@ class Session:
         told("after", command)
         if save.done and not re.search(save.done, answer, re.MULTILINE):
             raise VerifyFailed(
-                t("'{command}' did not say that it saved: {answer}", command=command, answer=_shown(answer)),
+                t("'{command}' did not say that it saved: {answer}", command=command, answer=shown(answer)),
                 where=self.switch,
                 next_step=t("save by hand, then run 'portseal check'"),
             )
 
     def _start(self) -> None:
-        greeting = self._until(self._prompt)
+        greeting = self._answered(self.dialect.greetings)
         self._learn(greeting)
         # A line of the banner may look like a prompt; what follows the echo of a command is one.
         prompt = self._prepare() or greeting
@@ -152,7 +183,7 @@ class Session:
         return answer
 
     def _learn(self, text: str) -> None:
-        found = _at_end(self._prompt, text)
+        found = at_end(self._prompt, text)
         if found is not None and "host" in found.groupdict():
             self.hostname = found.group("host")
 
@@ -187,22 +218,69 @@ class Session:
         if self.dialect.enter_interface:
             self._lines((fill(self.dialect.enter_interface, {"port": spell(port, self.dialect.spell)}),), told)
 
-    def _leave(self, port: str | None) -> None:
+    def _leave(self, commit: Commit | None) -> None:
         """Leave the modes after a failure; when that fails too, the failure that is already under way says more."""
-        lines = (self.dialect.leave_interface if port is not None else ()) + self.dialect.leave_config
+        lines = (self.dialect.leave_interface if self._port is not None else ()) + self.dialect.leave_config
+        self._port = None
         with contextlib.suppress(EquipmentError):
+            if commit is not None:
+                self._lines((commit.discard,), _silent)
             self._lines(lines, _silent)
+
+    def _write(self, commands: Sequence[Command], told: WriteListener) -> None:
+        for command in commands:
+            if command.port != self._port:
+                self._leave_port(told)
+                if command.port is not None:
+                    self._enter(command.port, told)
+                    self._port = command.port
+            self._lines((command.line,), told)
+        self._leave_port(told)
+
+    def _leave_port(self, told: WriteListener) -> None:
+        if self._port is not None:
+            self._lines(self.dialect.leave_interface, told)
+            self._port = None
+
+    def _staged(self) -> Commit | None:
+        """Tell how changes take effect when the switch collects them; it may also be set to work at once."""
+        commit = self.dialect.commit
+        return commit if commit is not None and re.search(commit.staged, self._mode) else None
+
+    def _commit(self, commit: Commit, told: WriteListener, *, trial: bool) -> None:
+        on_trial = trial and bool(commit.trial)
+        # From here on it may be in force, also when the answer is lost.
+        self.tried = self._unconfirmed = on_trial
+        self._lines((fill(commit.trial if on_trial else commit.now, self.parameters),), told)
+
+    def _on_trial(self, commit: Commit) -> bool:
+        """Tell whether a trial of Portseal's is under way; a model that does not know the question has none."""
+        try:
+            said = self.read(commit.pending)
+        except CommandRejected:
+            return False
+        ours = fill(commit.ours, {name: re.escape(value) for name, value in self.parameters.items()})
+        return re.search(ours, said, re.MULTILINE) is not None
+
+    def _in_config(self, line: str, told: WriteListener) -> None:
+        self._lines(self.dialect.enter_config, told)
+        try:
+            self._lines((fill(line, self.parameters),), told)
+        except CommandRejected:
+            self._leave(None)
+            raise
+        self._lines(self.dialect.leave_config, told)
 
     def _lines(self, lines: Sequence[str], told: WriteListener) -> None:
         for line in lines:
             told("before", line)
-            self._checked(line)
+            self._checked(line, self.dialect.answers)
             told("after", line)
 
     def _checked(self, command: str, answers: Sequence[tuple[str, str]] = (), *, reads: bool = False) -> str:
         """Ask; one that `reads` is refused on the first line: a banner or a neighbour further down may say anything."""
         answer = self._ask(command, answers)
-        said = _first_line(answer) if reads and not self.dialect.complains_anywhere else answer
+        said = first_line(answer) if reads and not self.dialect.complains_anywhere else answer
         if (found := (self._failure if reads else self._failure_config).search(said)) is not None:
             line = said[found.start() :].strip().splitlines()[0]
             raise CommandRejected(self.switch, self.redact(command), self.redact(line))
@@ -214,19 +292,25 @@ class Session:
 
     def _ask(self, command: str, answers: Sequence[tuple[str, str]]) -> str:
         self._send(command)
+        text = self._answered(answers, echo=command)
+        prompt = at_end(self._prompt, text)
+        if prompt is None:
+            raise CommandRejected(self.switch, self.redact(command), self.redact(shown(text)))
+        self._mode = prompt.group().strip()
+        return text[: prompt.start()].strip("\r\n")
+
+    def _answered(self, answers: Sequence[tuple[str, str]], echo: str = "") -> str:
+        """Read up to a prompt; each question on the way gets its reply."""
         waiting = [(re.compile(rf"(?:{question})\Z"), reply) for question, reply in answers]
         pattern = re.compile("|".join([*(question.pattern for question, _ in waiting), self._prompt.pattern]))
-        text = self._until(pattern, echo=command)
+        text = self._until(pattern, echo=echo)
         for _ in range(2 * len(waiting)):
-            reply = next((reply for question, reply in waiting if _at_end(question, text)), None)
+            reply = next((reply for question, reply in waiting if at_end(question, text)), None)
             if reply is None:
                 break
             self._send(reply)
             text += self._until(pattern)
-        prompt = _at_end(self._prompt, text)
-        if prompt is None:
-            raise CommandRejected(self.switch, self.redact(command), self.redact(_shown(text)))
-        return text[: prompt.start()].strip("\r\n")
+        return text
 
     def _send(self, line: str) -> None:
         self.channel.write(line + "\n")
@@ -238,19 +322,19 @@ class Session:
         command = echo
         while True:
             raw += self._receive(ends, command, kept + raw)
-            tail = _without_logs(_plain(raw[-_TAIL:]))
-            paged = self._pager is not None and _at_end(self._pager, tail) is not None
-            if not paged and _at_end(pattern, tail) is None:
+            tail = without_logs(plain(raw[-_TAIL:]))
+            paged = self._pager is not None and at_end(self._pager, tail) is not None
+            if not paged and at_end(pattern, tail) is None:
                 continue  # cheap on long answers: the whole text is looked at only when its end may be a prompt
-            text = _without_logs(_plain(kept + (_WIPED.sub("", raw) if more_came else raw)))
+            text = without_logs(plain(kept + (_WIPED.sub("", raw) if more_came else raw)))
             if echo:
-                text, found = _without_echo(text, echo)
+                text, found = without_echo(text, echo)
                 if not found:
                     continue
-            if self._pager is not None and (more := _at_end(self._pager, text)) is not None:
+            if self._pager is not None and (more := at_end(self._pager, text)) is not None:
                 kept, raw, echo, more_came = text[: more.start()], "", "", True
                 self.channel.write(" ")
-            elif _at_end(pattern, text) is not None:
+            elif at_end(pattern, text) is not None:
                 return text
 
     def _receive(self, ends: float, command: str, so_far: str) -> str:
@@ -270,73 +354,11 @@ class Session:
                 "no prompt within {seconds} s after '{command}'; it ended with '{tail}'",
                 seconds=self.timeout,
                 command=self.redact(command) or "login",
-                tail=self.redact(_shown(_plain(so_far[-_TAIL:]))),
+                tail=self.redact(shown(plain(so_far[-_TAIL:]))),
             ),
             where=self.switch,
             next_step=t("check the switch's load and the line, then try again"),
         )
-
-
-def _at_end(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
-    """Search a prompt, a pager's line or a question where it can be: on the last line, with the line end before it."""
-    return pattern.search(text, max(0, text.rfind("\n", 0, len(text.rstrip()))))
-
-
-def _plain(text: str) -> str:
-    """Give what a terminal would show, but for cursor moves that only a pager makes."""
-    lines = text.replace("\r\n", "\n")
-    if lines.replace("\n", "").isprintable():
-        return lines  # as a rule a switch sends nothing else, and a long answer need not be searched thrice
-    text = re.sub(r"(^|\n)\r+", r"\1", re.sub(r"\r+\n", "\n", _CONTROL.sub("", text)))
-    while "\x08" in text:
-        shorter = _BACKSPACES.sub("", text)
-        if shorter == text:
-            return text.replace("\x08", "")
-        text = shorter
-    return text
-
-
-def _without_logs(text: str) -> str:
-    """Drop log messages. IOS shows no prompt again after one, so the prompt before it is the end of the answer."""
-    if "%" not in text:
-        return text
-    lines = text.split("\n")
-    logs = {number for number, line in enumerate(lines) if "%" in line and is_log(line)}
-    if not logs:
-        return text
-    end = len(lines)
-    while end and (not lines[end - 1] or end - 1 in logs):
-        end -= 1
-    trailing = lines[end:] if not any(number >= end for number in logs) else []
-    return "\n".join([line for number, line in enumerate(lines[:end]) if number not in logs] + trailing)
-
-
-def _without_echo(text: str, echo: str) -> tuple[str, bool]:
-    """Cut off the echoed command; a terminal may have wrapped it with carriage returns or blanks."""
-    plain = text.find(echo)  # as a rule it is there as it was typed, and no character need be looked at by itself
-    if plain >= 0:
-        end = text.find("\n", plain + len(echo))
-        return (text[end:], True) if end >= 0 else (text, False)
-    wanted = "".join(echo.split())
-    places = [place for place, character in enumerate(text) if not character.isspace()]
-    at = "".join(text[place] for place in places).find(wanted)
-    if at < 0 or not wanted:
-        return text, not wanted
-    end = text.find("\n", places[at + len(wanted) - 1])
-    return (text[end:], True) if end >= 0 else (text, False)
-
-
-def _first_line(answer: str) -> str:
-    """Give the first line that says something; IOS shows a mistake's place (`    ^`) above the sentence about it."""
-    return next((line for line in answer.split("\n") if line.strip(" ^")), "")
-
-
-def _any_of(patterns: Sequence[str]) -> re.Pattern[str]:
-    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.MULTILINE)
-
-
-def _shown(text: str) -> str:
-    return " ".join(text.split())[-120:]
 
 
 def _silent(phase: str, line: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from policies.errors import StalePlan, VerifyFailed
 from policies.model import ObservedSwitch, Oper, PortChange, PortConfig, SwitchChanges, changed_fields
@@ -51,11 +51,21 @@ def verify_applied(before: ObservedSwitch, after: ObservedSwitch, changes: Switc
         for setting in _foreign(port.config, after.ports[name].config, touched.get(name))
     )
     if wrong:
-        raise VerifyFailed(
-            t("read back, these are not as planned: {settings}", settings=listed(wrong[:6])),
-            where=changes.switch,
-            next_step=t("see whether somebody else is changing the switch, then plan again"),
-        )
+        raise _not_as_planned(wrong, changes)
+
+
+def verify_kept(after: ObservedSwitch, changes: SwitchChanges) -> None:
+    """Raise VerifyFailed unless all that `changes` demands is still there: a trial may end while it is confirmed."""
+    if wrong := differences(after, changes):
+        raise _not_as_planned(wrong, changes)
+
+
+def _not_as_planned(wrong: Sequence[Text], changes: SwitchChanges) -> VerifyFailed:
+    return VerifyFailed(
+        t("read back, these are not as planned: {settings}", settings=listed([*wrong][:6])),
+        where=changes.switch,
+        next_step=t("see whether somebody else is changing the switch, then plan again"),
+    )
 
 
 def _foreign(before: PortConfig, after: PortConfig, change: PortChange | None) -> Iterator[str]:

@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from agent.enrol.keys import make_key
 from controller.control import ask
+from controller.ledger.entry import Entry
 from controller.ledger.query import Filter, entries
 from controller.secrets.files import write_private
 from controller.store.grants import recent_grants
@@ -31,7 +32,7 @@ from policies.errors import PortsealError
 from policies.texts import t
 
 #: How long something may take to come or go, and the longest opening for a case that the demonstration declares.
-PATIENCE_S, LEASE_S = 60.0, 60
+PATIENCE_S, LEASE_S = 120.0, 60
 _STICK = "/sys/bus/usb/devices/2-1"
 #: The reader beside the terminal, and where it reaches the broker.
 READER, BROKER = "gate", "127.0.0.1:18883"
@@ -62,6 +63,9 @@ class _Controller:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        # The same folder may have seen an earlier demonstration: what it told proves nothing of this one.
+        with open_store(folder) as store:
+            self._before = max((each.seq for each in entries(store, newest_first=True, limit=1)), default=0)
         program = Path(sys.executable).with_name("portseal")
         with (folder / "serve.log").open("ab") as log:
             self._process = subprocess.Popen([str(program), "--site", str(folder), "serve"], stdout=log, stderr=log)
@@ -85,14 +89,16 @@ class _Controller:
             return {}
 
     def kinds(self) -> list[str]:
-        """Give the kinds of all entries in the ledger."""
-        with open_store(self.folder) as store:
-            return [each.kind for each in entries(store, Filter())]
+        """Give the kinds of all entries in the ledger since this controller's start."""
+        return [each.kind for each in self._entries()]
 
     def codes(self) -> list[str]:
-        """Give the codes of all decisions, in order."""
+        """Give the codes of all decisions since this controller's start, in order."""
+        return [str(each.data["code"]) for each in self._entries("swipe") if "code" in each.data]
+
+    def _entries(self, kind: str | None = None) -> list[Entry]:
         with open_store(self.folder) as store:
-            return [str(each.data["code"]) for each in entries(store, Filter(kind="swipe")) if "code" in each.data]
+            return list(entries(store, Filter(kind=kind, after_seq=self._before)))
 
     def lease(self) -> str:
         """Give the id of the last grant."""
@@ -231,7 +237,7 @@ class _Walk:
 
     def _agent(self, *words: str) -> bool:
         self.stage.command(" ".join(["portseal-agent", *words]), prompt="#")
-        done = self.sealed.guest.sh([AGENT, "--lang", self.stage.language, *words])
+        done = self.sealed.guest.sh([AGENT, "--lang", self.stage.language, *words], timeout=PATIENCE_S)
         self.stage.say(done.output.rstrip())
         return done.code == 0
 

@@ -52,6 +52,8 @@ place = "rack 2"
 owner = "security office"
 """
 _SECRETS = "secrets"
+#: Platforms that ask for a second password.
+_ENABLE = frozenset({"cisco_ios", "ruijie_os"})
 _LAB = "secrets/lab.json"
 _ROLES = {"camera": "摄像机", "recorder": "录像机", "server": "服务器", "terminal": "终端"}
 _COLUMNS = ("设备名称", "类型", "MAC地址", "IP地址", "位置", "交换机", "端口", "VLAN")
@@ -150,7 +152,7 @@ def _switch_toml(spec: SwitchSpec) -> list[str]:
         f'username = "{USERNAMES[spec.platform]}"',
         f'password = "file:{_SECRETS}/{spec.name}.password"',
     ]
-    if not spec.bare:
+    if spec.platform in _ENABLE:
         lines.append(f'enable = "file:{_SECRETS}/{spec.name}.enable"')
     lines += [f'ports = ["{stem}1-{last}"]', f"uplinks = [{', '.join(tables)}]"]
     if not spec.bare or shutil.which("snmpd", path=os.environ.get("PATH", "") + ":/usr/sbin"):
@@ -183,7 +185,8 @@ def _row(number: int, host: HostSpec) -> tuple[str, ...]:
         f"{plain[:4]}-{plain[4:8]}-{plain[8:]}".upper(),
         plain.upper(),
     )
-    port = host.port.replace("GigabitEthernet", "Gi") if number % 2 else host.port
+    short = "Gi" if SITE.switch[host.switch].platform in {"cisco_ios", "ruijie_os"} else "GE"
+    port = host.port.replace("GigabitEthernet", short) if number % 2 else host.port
     mac = spellings[number % len(spellings)]
     return (host.name, _ROLES[host.role], mac, host.ip, host.place, host.switch, port, str(FACE_VLAN))
 

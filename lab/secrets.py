@@ -14,7 +14,14 @@ from policies.errors import ConfigError, EquipmentError
 from policies.texts import t
 
 #: The account on each platform.
-USERNAMES = {"openvswitch": "netadmin", "cisco_ios": "admin"}
+USERNAMES = {
+    "openvswitch": "netadmin",
+    "cisco_ios": "admin",
+    "huawei_vrp": "admin",
+    "huawei_vrpv8": "admin",
+    "h3c_comware": "admin",
+    "ruijie_os": "admin",
+}
 SNMP_USER = "portseal"
 _LETTERS = string.ascii_letters + string.digits
 

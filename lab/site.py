@@ -7,6 +7,7 @@ so that a reader of a dump knows who speaks: 02:ca cameras, 02:ee recorder, 02:5
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -123,7 +124,8 @@ def _gi(number: int) -> str:
     return f"GigabitEthernet1/0/{number}"
 
 
-SITE = SiteSpec(
+#: The site of the demonstration and of the tests.
+DEFAULT = SiteSpec(
     switches=(
         SwitchSpec("sw1", "openvswitch", "198.18.0.11", {f"eth{n}": f"eth{n}" for n in range(1, 13)}),
         SwitchSpec("sw2", "cisco_ios", "198.18.0.12", _gigabit(24)),
@@ -145,3 +147,41 @@ SITE = SiteSpec(
         Uplink(("sw2", _gi(23)), ("sw3", _gi(24))),
     ),
 )
+
+
+def _ports(stem: str, count: int) -> dict[str, str]:
+    return {f"{stem}{number}": f"p{number}" for number in range(1, count + 1)}
+
+
+#: Emulated switches of the site with one of each vendor: name, platform, address, the stem of its ports, its uplink.
+_EMULATED = (
+    ("sw2", "cisco_ios", "198.18.0.12", "GigabitEthernet1/0/", "eth12"),
+    ("sw4", "huawei_vrp", "198.18.0.14", "GigabitEthernet0/0/", "eth11"),
+    ("sw5", "huawei_vrpv8", "198.18.0.15", "GE1/0/", "eth10"),
+    ("sw6", "h3c_comware", "198.18.0.16", "GigabitEthernet1/0/", "eth9"),
+    ("sw7", "ruijie_os", "198.18.0.17", "GigabitEthernet 0/", "eth8"),
+)
+#: One switch of each vendor around the bare one, with two cameras and a free port (3) each; the rogue is on the first.
+VENDORS = SiteSpec(
+    switches=(
+        SwitchSpec("sw1", "openvswitch", "198.18.0.11", {f"eth{n}": f"eth{n}" for n in range(1, 13)}),
+        *(SwitchSpec(name, platform, host, _ports(stem, 12)) for name, platform, host, stem, _ in _EMULATED),
+    ),
+    hosts=(
+        *(
+            _camera(2 * at + n, name, f"{stem}{n}")
+            for at, (name, _, _, stem, _) in enumerate(_EMULATED)
+            for n in (1, 2)
+        ),
+        HostSpec("nvr1", "recorder", "02:ee:00:00:00:01", "198.18.100.10", "sw1", "eth1", "机房", talks_to="srv1"),
+        HostSpec("srv1", "server", "02:5e:00:00:00:01", "198.18.100.20", "sw1", "eth2", "机房"),
+        HostSpec("rogue", "rogue", "02:ba:d0:00:00:66", "198.18.100.66", "sw2", f"{_EMULATED[0][3]}3"),
+    ),
+    uplinks=tuple(Uplink(("sw1", up), (name, f"{stem}12")) for name, _, _, stem, up in _EMULATED),
+)
+
+#: Environment variable that names the site to run; without it, DEFAULT.
+CHOICE = "PORTSEAL_LAB_SITE"
+SITES = {"default": DEFAULT, "vendors": VENDORS}
+#: The site that this process runs; a name that is none is refused by `lab up`.
+SITE = SITES.get(os.environ.get(CHOICE, "default"), DEFAULT)

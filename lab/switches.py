@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.cables import lift
+from lab.initial import initial
 from lab.net import kill, processes
 from lab.secrets import SNMP_USER, USERNAMES, SwitchSecrets, make_key, write_private
 from lab.site import CONTROLLER, FACE_VLAN, PREFIX, RUN, SITE, SiteSpec, SwitchSpec
@@ -147,7 +148,7 @@ def persona_config(box: SwitchBox) -> dict[str, Any]:
         "ports": spec.ports,
         "uplink": sorted(box.site.uplink_ports(spec.name)),
         "neighbours": neighbours(spec, box.site),
-        "initial": cisco_initial(spec, box.site),
+        "initial": initial(spec, box.site),
         "trap_target": f"{CONTROLLER}:162",
         "state": str(folder / "startup.json"),
         "ready": str(folder / "ready"),
@@ -164,22 +165,3 @@ def neighbours(spec: SwitchSpec, site: SiteSpec) -> dict[str, dict[str, str]]:
                 number = list(site.switch).index(peer) + 1
                 found[port] = {"system": peer, "port": far, "chassis": f"02:05:00:00:00:{number:02d}"}
     return found
-
-
-#: DHCP snooping is on, without which IP source guard enforces nothing (Catalyst 2960-X guide, IP Source Guard).
-_SNOOPING = ("ip dhcp snooping", f"ip dhcp snooping vlan {FACE_VLAN}")
-
-
-def cisco_initial(spec: SwitchSpec, site: SiteSpec) -> str:
-    """Write the configuration that a careless installer left: every port an open access port of the face VLAN."""
-    uplinks = site.uplink_ports(spec.name)
-    lines = [f"hostname {spec.name}", f"vlan {FACE_VLAN}", " name face", "!", "lldp run", "!", *_SNOOPING, "!"]
-    for port in spec.ports:
-        lines.append(f"interface {port}")
-        if port in uplinks:
-            carried = ",".join(str(vlan) for vlan in sorted(uplinks[port]))
-            lines += [f" switchport trunk allowed vlan {carried}", " switchport mode trunk", " ip dhcp snooping trust"]
-        else:
-            lines += [f" switchport access vlan {FACE_VLAN}", " switchport mode access"]
-        lines.append("!")
-    return "\n".join([*lines, "end"]) + "\n"

@@ -16,7 +16,7 @@ from lab.down import down, leftovers, note_netns, one_at_a_time
 from lab.hosts.client import ask
 from lab.net import environment, processes, run
 from lab.secrets import SwitchSecrets
-from lab.site import LOOSE, PREFIX, RUN, SITE
+from lab.site import CHOICE, LOOSE, PREFIX, RUN, SITE, SITES
 from lab.spawn import python, spawn
 from lab.switch.ovsd import missing_programs
 from lab.switches import SwitchBox
@@ -67,8 +67,15 @@ def require_root() -> None:
 
 
 def requirements() -> None:
-    """Raise UsageError, with the remedy, when this machine cannot run the lab."""
+    """Raise UsageError, with the remedy, when this machine cannot run the lab, or the site that was named is none."""
     require_root()
+    named = os.environ.get(CHOICE, "default")
+    if named not in SITES:
+        raise UsageError(
+            t("the lab has no site '{name}'.", name=named),
+            where=CHOICE,
+            next_step=t("use one of these: {names}", names=", ".join(SITES)),
+        )
     path = environment()["PATH"]
     packages = {package for name, package in _PROGRAMS.items() if shutil.which(name, path=path) is None}
     if missing_programs():

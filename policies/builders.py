@@ -140,6 +140,10 @@ def terminal(values: dict[str, Any], place: Place) -> Terminal:
             t("the agent runs on Linux only, not on {platform}", platform=platform.value),
             t("write agent = false; the terminal is then judged by its lock's attestation"),
         )
+    if values["offline"] is not None and not values["agent"]:
+        raise place.at("offline").error(
+            t("only a terminal with an agent opens without a connection"), t("remove the table, or install the agent")
+        )
     seen: set[str] = set()
     register: tuple[RegisteredPort, ...] = values["register"]
     for index, line in enumerate(register):
@@ -197,6 +201,7 @@ def site(values: dict[str, Any], place: Place) -> Site:
         list_source=values["authority"][1],
         broker=values["broker"],
         web=values["web"],
+        traps=values["traps"],
     )
 
 

@@ -168,14 +168,10 @@ class Verdict:
 
 def sign(grant: Grant, key: Signer) -> str:
     """Give the grant as a signed token; raises GrantRefused for claims that no terminal would read."""
-    scope = grant.scope
     claims: fields.Members = {
         "iss": grant.iss, "aud": grant.aud, "sub": grant.sub, "jti": grant.jti, "iat": grant.iat, "nbf": grant.nbf,
         "exp": grant.exp, "boot": grant.boot, "nonce": grant.nonce, "ctr": grant.ctr,
-        "scope": {
-            "ports": scope.ports, "classes": scope.classes, "devices": scope.devices, "purpose": scope.purpose,
-            "once": scope.once, "read_only": scope.read_only,
-        },
+        "scope": scope_members(grant.scope),
     }  # fmt: skip
     payload = _encoded(claims)
     _grant(payload)
@@ -295,7 +291,7 @@ def _grant(payload: bytes) -> Grant:
             boot=fields.text(members, "boot", fields.BOOT),
             nonce=fields.text(members, "nonce", fields.NONCE),
             ctr=fields.whole(members, "ctr", 1),
-            scope=_scope(members["scope"]),
+            scope=take_scope(members["scope"]),
         )
     except GrantRefused:
         raise
@@ -303,8 +299,19 @@ def _grant(payload: bytes) -> Grant:
         raise GrantRefused("claims", error.where) from None
 
 
-def _scope(value: object) -> Scope:
-    """Take a scope. Classes are always named one by one: keyboards (03) and hubs (09) open only when they are there."""
+def scope_members(scope: Scope) -> fields.Members:
+    """Give a scope as the member of a token."""
+    return {
+        "ports": scope.ports, "classes": scope.classes, "devices": scope.devices, "purpose": scope.purpose,
+        "once": scope.once, "read_only": scope.read_only,
+    }  # fmt: skip
+
+
+def take_scope(value: object) -> Scope:
+    """Take a scope out of a token; raises GrantRefused.
+
+    Classes are always named one by one: keyboards (03) and hubs (09) open only when they are there.
+    """
     try:
         members = fields.exact(value, "scope", _SCOPE)
         ports = fields.texts(members, "ports", _PORT, MAX_PORTS)

@@ -14,6 +14,7 @@ from policies.layout_broker import broker, web
 from policies.layout_reader import authority, holidays, policy_keys, profiles, readers
 from policies.layout_switch import switches
 from policies.layout_terminal import terminals
+from policies.layout_traps import traps
 from policies.model import Violation
 from policies.texts import LANGUAGES, t
 from policies.toml import Key, Section
@@ -34,7 +35,7 @@ def layout() -> Section:
         build=builders.site,
         sections=(
             _site(), _policy(), _vlans(), switches(), terminals(), readers(), authority(), profiles(), holidays(),
-            broker(), web(),
+            broker(), web(), traps(),
         ),
     )  # fmt: skip
 

@@ -25,7 +25,7 @@ def readers() -> Section:
     return Section(
         name="readers",
         about=t("One table for each card reader of the access-control system whose swipes open terminals."),
-        keys=(*_reader_keys(), *source_keys(), *_rule_keys(t("this reader's numbers"))),
+        keys=(*_reader_keys(), *source_keys(), *rule_keys(t("this reader's numbers"))),
         build=reader,
         named=values.name,
         sample_name="gate-reader",
@@ -37,7 +37,7 @@ def authority() -> Section:
     return Section(
         name="authority",
         about=t("The access-control system's own list of cards: how it writes their numbers, and where its export is."),
-        keys=(*_rule_keys(t("the list's numbers")), *_source_keys()),
+        keys=(*rule_keys(t("the list's numbers")), *_source_keys()),
         build=card_list,
     )
 
@@ -178,7 +178,8 @@ def _reader_keys() -> tuple[Key, ...]:
     )  # fmt: skip
 
 
-def _rule_keys(whose: object) -> Iterator[Key]:
+def rule_keys(whose: object) -> Iterator[Key]:
+    """Give the keys that say how card numbers are written; `whose` names them in the sample."""
     yield Key(
         "digits", values.choice(*Digits),
         about=t("How {whose} are written.", whose=whose),

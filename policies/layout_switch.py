@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from policies import builders, values
+from policies.layout_traps import trap_sources
 from policies.platforms import parse_platform, platforms
 from policies.texts import Text, t
 from policies.toml import Key, Place, Section, a_list, read_section
@@ -18,7 +19,7 @@ def switches() -> Section:
     return Section(
         name="switches",
         about=t("One table for each switch. Ports that no key names are never touched."),
-        keys=(*_address_keys(), *_login_keys(), *_port_keys()),
+        keys=(*_address_keys(), *_login_keys(), *_port_keys(), *_platform_keys(), trap_sources()),
         build=builders.switch,
         sections=(_excepted(), _snmp()),
         named=values.name,
@@ -130,6 +131,11 @@ def _port_keys() -> tuple[Key, ...]:
             default=(),
             security=t("Look at the cable first: behind an unknown switch several devices would be bound to one port."),
         ),
+    )  # fmt: skip
+
+
+def _platform_keys() -> tuple[Key, ...]:
+    return (
         Key(
             "settings", values.settings,
             about=t("Settings of the platform's own, as its page in the documentation lists them."),
@@ -137,6 +143,14 @@ def _port_keys() -> tuple[Key, ...]:
             sample='{ bridge = "br0" }',
             default=(),
             security=t("A setting whose name says that it is a secret must be a reference, like password."),
+        ),
+        Key(
+            "experimental_writes", values.flag,
+            about=t("Let Portseal change this switch although its platform's dialect is experimental."),
+            values=t("true or false"),
+            sample="false",
+            default=False,
+            security=t("Nobody has shown how such a switch answers: try it on a spare one of the same model first."),
         ),
     )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from policies import builders, values
+from policies.layout_offline import offline
 from policies.terminal import LockLevel, TerminalPlatform, port_path
 from policies.texts import t
 from policies.toml import Key, Section
@@ -18,7 +19,7 @@ def terminals() -> Section:
         ),
         keys=(*_machine_keys(), *_people_keys()),
         build=builders.terminal,
-        sections=(_register(), _lock()),
+        sections=(_register(), _lock(), offline()),
         named=values.name,
         sample_name="guard-1",
     )

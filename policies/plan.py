@@ -260,6 +260,8 @@ def _no_way_back(switch: str, change: PortChange, capabilities: frozenset[str]) 
     if moded and change.before.mode is PortMode.ROUTED:
         return Refusal(switch, change.port, t("it is a routed port; make it a switch port by hand, or leave it out"))
     unknown = [name for name in _unknown(change) if name in capabilities]
+    if _learns(change, capabilities):
+        unknown.append("sticky")
     if unknown:
         why = t(
             "what is set now could not be given back: {settings}; set it by hand, or leave the port out",
@@ -279,6 +281,15 @@ def _no_way_back(switch: str, change: PortChange, capabilities: frozenset[str]) 
             settings=listed([SETTING_WORDS[name] for name in lost]),
         ),
     )
+
+
+def _learns(change: PortChange, capabilities: frozenset[str]) -> bool:
+    """Tell whether the port learns its MACs by itself, in a mode that would end and could not be written back.
+
+    Comware forgets what a port learned when its mode changes, and a MAC that goes makes room for whoever comes first.
+    """
+    altered = _SECURITY.union(("mode", "access_vlan")).intersection(change.fields)
+    return change.before.sticky is True and "sticky" not in capabilities and bool(altered)
 
 
 def _unknown(change: PortChange) -> Iterable[str]:

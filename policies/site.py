@@ -96,7 +96,8 @@ class Switch:
 
     `password`, `key` and `enable` are references (env:NAME, file:PATH, secret:NAME), never the secret itself.
     `management_ports` carry the controller's own way to the switch. `edge_ports` answer the planner's question "is this
-    an uplink?" with no: a device that speaks LLDP, or a small hub, is on them.
+    an uplink?" with no: a device that speaks LLDP, or a small hub, is on them. `experimental_writes` lets Portseal
+    change a switch whose dialect is experimental, which it only reads otherwise.
     """
 
     name: str
@@ -116,6 +117,8 @@ class Switch:
     excepted: tuple[ExceptedPort, ...] = ()
     snmp: SnmpAccess | None = None
     settings: tuple[tuple[str, str], ...] = ()
+    trap_sources: tuple[str, ...] = ()
+    experimental_writes: bool = False
 
     def uplink(self, port: str) -> Uplink | None:
         """Give the declared uplink at `port`, if it is one."""
@@ -166,6 +169,30 @@ class Web:
 
 
 @dataclass(frozen=True, slots=True)
+class TrapUser:
+    """A user of SNMPv3 notifications that every switch may have; passwords are references."""
+
+    name: str
+    auth_protocol: str = "sha"
+    auth_password: str | None = None
+    priv_protocol: str = "aes128"
+    priv_password: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Traps:
+    """[traps]: where notifications are received (`listen` "": nowhere), and what may prove them besides a switch's own.
+
+    `communities` are references.
+    """
+
+    listen: str = ""
+    port: int = 162
+    communities: tuple[str, ...] = ()
+    users: tuple[TrapUser, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ListSource:
     """Where the access-control system's export job writes its list: a file ("": the list is imported by hand).
 
@@ -204,6 +231,7 @@ class Site:
     list_source: ListSource = ListSource()
     broker: Broker = Broker()
     web: Web = Web()
+    traps: Traps = Traps()
 
     def switch(self, name: str) -> Switch | None:
         """Give the switch called `name`, if it is declared."""

@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from policies.errors import InputError
 from policies.names.shown import cleaned, shown
+from policies.offline.rule import OfflineRule
 from policies.texts import t
 from policies.usb import UsbAppearance, UsbBinding, UsbIdentity
 
@@ -71,7 +72,10 @@ class RegisteredPort:
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """A declared terminal. `photo` is a path in the site folder; `register` names every USB port, internal ones too."""
+    """A declared terminal. `photo` is a path in the site folder; `register` names every USB port, internal ones too.
+
+    `offline` says how it may open without a connection; None: not at all.
+    """
 
     name: str
     platform: TerminalPlatform
@@ -82,6 +86,7 @@ class Terminal:
     photo: str = ""
     register: tuple[RegisteredPort, ...] = ()
     lock: PortLock = PortLock()
+    offline: OfflineRule | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,13 +19,17 @@ HID, STORAGE, HUB = "03", "08", "09"
 
 
 class UsbRole(StrEnum):
-    """What a bound device is for; `lock` is the anti-plug lock itself."""
+    """What a bound device is for; `lock` is the anti-plug lock itself.
+
+    `reader` is a card reader that types numbers as a keyboard does: the agent takes what it types for itself.
+    """
 
     KEYBOARD = "keyboard"
     MOUSE = "mouse"
     DONGLE = "dongle"
     LOCK = "lock"
     HUB = "hub"
+    READER = "reader"
     OTHER = "other"
 
 

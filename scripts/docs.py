@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
-from docs_agent import events_part, gate_codes_part, grant_codes_part, operator_codes_part
+from docs_agent import events_part, gate_codes_part, grant_codes_part, offline_codes_part, operator_codes_part
 from docs_words import CODES, EXAMPLES, REASONS, WORDS
 from packaging.requirements import Requirement
 
@@ -265,6 +265,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "gate-codes": gate_codes_part,
     "operator-codes": lambda: operator_codes_part("en"),
     "operator-codes-zh": lambda: operator_codes_part("zh"),
+    "offline-codes": lambda: offline_codes_part("en"),
+    "offline-codes-zh": lambda: offline_codes_part("zh"),
 }
 #: Page below docs/ → the parts that it must have.
 PAGES = {
@@ -277,6 +279,8 @@ PAGES = {
     "licences.md": ("licences",),
     "agent.md": ("operator-codes", "events", "grant-codes", "gate-codes"),
     "zh/agent.md": ("operator-codes-zh", "events-zh", "grant-codes-zh"),
+    "offline.md": ("offline-codes",),
+    "zh/offline.md": ("offline-codes-zh",),
 }
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from agent.usb.gate import CODES as GATE
 from policies.cards.reasons import NEXT, SENTENCES
 from policies.grants import CODES as GRANT
 from policies.messages.kinds import KINDS
+from policies.offline.judge import CODES as OFFLINE
 from policies.texts import render
 
 _HEADINGS = {
@@ -31,6 +34,12 @@ def events_part(language: str) -> str:
 def grant_codes_part(language: str) -> str:
     """Write why a grant or a revocation is refused."""
     return _table("reasons", [(f"`{code}`", render(text, language)) for code, text in GRANT.items()], language)
+
+
+def offline_codes_part(language: str) -> str:
+    """Write why a card that is presented without a connection opens nothing."""
+    told = {code: replace(text, values=(("seconds", "…"),)) if text.values else text for code, text in OFFLINE.items()}
+    return _table("reasons", [(f"`{code}`", render(text, language)) for code, text in told.items()], language)
 
 
 def operator_codes_part(language: str) -> str:

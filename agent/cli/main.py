@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import click
 
-from agent.cli import census, enrol, install, operator, rescue, running
+from agent.cli import census, enrol, install, operator, presenting, rescue, running
 from agent.cli.base import DONE, FOLDER, SYSFS, USAGE, Spot
 from policies.errors import PortsealError
 from policies.texts import LANGUAGES, render, t
@@ -25,6 +25,7 @@ def make(spot: Spot) -> click.Group:
         *running.verbs(spot),
         *operator.verbs(spot),
         *rescue.verbs(spot),
+        *presenting.verbs(spot),
         *census.verbs(spot),
         *enrol.verbs(spot),
         *install.verbs(spot),

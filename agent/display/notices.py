@@ -21,6 +21,8 @@ from policies.texts import LANGUAGES, Text, render, t
 
 #: Notices that are kept, and for how many seconds; their ids are remembered for longer than a repetition can be fresh.
 MOST, KEPT_SECONDS, MOST_IDS = 8, 120.0, 256
+#: Seconds for which a question may be open: the most that a site can declare (`swipe_answer_s`).
+LONGEST_ANSWER = 300.0
 #: Seconds that the name of a grant's holder waits for the grant itself.
 WAIT_SECONDS = 60.0
 
@@ -73,6 +75,17 @@ class Notices:
         """Keep why this terminal itself did not follow a grant that the controller has signed."""
         self._heard.append(_Heard(now.boottime, Kind.DENIED, code, reason, AGAIN))
 
+    def local(
+        self, kind: Kind, code: str, said: tuple[Text, Text], now: float, *, left: float = 0.0,
+        purposes: Collection[str] = (),
+    ) -> None:  # fmt: skip
+        """Keep what the terminal itself answers while nobody can be asked: the reason and what helps.
+
+        `left` are the seconds for which it waits for an answer; `now` is CLOCK_BOOTTIME.
+        """
+        until = now + left if left else 0.0
+        self._heard.append(_Heard(now, kind, code, *said, tuple(purposes), until))
+
     def who(self, jti: str) -> str:
         """Give the masked name of who opened a lease, or ""."""
         return self._who.get(jti, ("", 0.0))[0]
@@ -80,7 +93,7 @@ class Notices:
     def forget(self, open_leases: Collection[str], now: float) -> None:
         """Drop what is over: names with their lease, and notices that are old. `now` is CLOCK_BOOTTIME."""
         self._who = {jti: kept for jti, kept in self._who.items() if jti in open_leases or now - kept[1] < WAIT_SECONDS}
-        while self._heard and now - self._heard[0].at > KEPT_SECONDS:
+        while self._heard and now > max(self._heard[0].at + KEPT_SECONDS, self._heard[0].until):
             self._heard.popleft()
 
     def shown(self, now: float) -> list[dict[str, Any]]:
@@ -98,7 +111,7 @@ class Notices:
         if told.jti and told.who:
             self._who[told.jti] = told.who, now.boottime
         # By the wall clock only once: it may be set while the operator thinks.
-        until = now.boottime + min(max(0.0, told.until - now.wall), KEPT_SECONDS) if told.until else 0.0
+        until = now.boottime + min(max(0.0, told.until - now.wall), LONGEST_ANSWER) if told.until else 0.0
         purposes = tuple(each.value for each in told.purposes)
         self._heard.append(
             _Heard(now.boottime, told.kind, told.code, told.reason, told.next_step, purposes, until, told.jti)

@@ -12,7 +12,6 @@ from enum import StrEnum
 from typing import Any
 
 from policies.grants import PURPOSES, Purpose
-from policies.messages.request import HOLD_SECONDS
 from policies.texts import Text, render, t
 
 #: Seconds before its end from which an opening is shown as closing soon.
@@ -116,7 +115,11 @@ def compose(told: Told, language: str) -> Scene:
 class _Composer:
     def __init__(self, told: Told, language: str) -> None:
         self._told, self._language = told, language
-        self._notices: list[Told] = list(told.get("notices", ()))
+        notices: list[Told] = list(told.get("notices", ()))
+        # That a purpose is chosen is no news of its own: it is said beside the state.
+        self._notices = [each for each in notices if each["code"] != "chosen"]
+        settled = max((place for place, each in enumerate(notices) if each["kind"] in _SETTLED), default=-1)
+        self._held = [each for each in notices[settled + 1 :] if each["code"] == "chosen"]
         self._request: Told = told.get("request") or {}
 
     def scene(self) -> Scene:
@@ -129,6 +132,9 @@ class _Composer:
         happened = self._happened()
         if happened is not None:
             return happened
+        alone = (self._told.get("offline") or {}).get("counts", False)
+        if alone:
+            return self._shut(Face.AWAY, (*_ALONE, *self._chosen()), self._purposes(), mark="away")
         if self._told.get("broker", "none") == "away":
             return self._shut(Face.AWAY, _AWAY, mark="away")
         return self._shut(Face.SHUT, tuple(self._at_rest()), self._purposes(), mark="shut")
@@ -242,16 +248,25 @@ class _Composer:
         yield from chosen or (t("The purpose may be chosen before the swipe: press its number."),)
 
     def _chosen(self) -> Iterator[Text | str]:
-        """Say what was chosen before the swipe, and whether the controller can know."""
+        """Say what was chosen before the swipe, as long as it counts, and whether the controller can know."""
         request = self._request
-        if not request or request["extend"] or request["seconds"] > HOLD_SECONDS:
+        if not request and self._held and self._held[-1]["left"] > 0:
+            yield t("Purpose chosen: {purpose}", purpose=_purpose(self._held[-1]["purposes"][0]))
+        if not request or request["extend"]:
             return
         if request["state"] == "lost":
             yield from self._lost()
             return
+        if not self._is_held(request):
+            return
         if any(each["kind"] in _SETTLED and each["seconds"] < request["seconds"] for each in self._notices):
             return
         yield t("Purpose chosen: {purpose}", purpose=_purpose(request["purpose"]))
+
+    def _is_held(self, request: Told) -> bool:
+        """Tell whether the choice counts: the controller says for how long; until it has, for the time of an answer."""
+        answers = [each for each in self._held if each["seconds"] <= request["seconds"]]
+        return bool(answers[-1]["left"] > 0) if answers else bool(request["seconds"] <= WAITING_SECONDS)
 
     def _is_lost(self) -> bool:
         return bool(self._request) and self._request["state"] == "lost"
@@ -313,6 +328,12 @@ _AWAY = (
     t("The connection to the controller is down: a swiped card opens nothing now."),
     t("It connects by itself when the network is back. Look at the network cable, then ask the administrator."),
     t("When it cannot wait: two people and a rescue code, 'portseal-agent rescue'."),
+)
+#: The same, where the site lets cards that opened the terminal lately open it once more.
+_ALONE = (
+    t("The connection to the controller is down. A card that opened this terminal lately may open it once."),
+    t("Present it at this terminal's own reader; the purpose may be chosen before."),
+    _AWAY[1],
 )
 
 

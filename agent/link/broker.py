@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import os
 import queue
+import random
 import socket
 import ssl
 import time
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from paho.mqtt.client import Client, MQTTMessage
 
 _log = logging.getLogger("portseal.link")
+_SPREAD = random.SystemRandom()
 
 #: Seconds between two statuses when nothing changes, and until the broker must have confirmed one.
 HEARTBEAT_SECONDS, PATIENCE_SECONDS = 30.0, 15.0
@@ -43,6 +45,9 @@ KEEPALIVE_SECONDS = 15
 AGAIN_SECONDS, LATER_SECONDS = 4.0, 60.0
 #: Events on their way at one time, and orders that wait for the loop (further ones are dropped: they come again).
 WINDOW, MOST_ORDERS = 100, 1000
+#: Seconds until a lost connection is tried again: a time between these two, another one for each terminal, or a
+#: thousand of them would come in the same moment to a broker that has room for a hundred to wait; and at most.
+BACK_SECONDS, LATEST_SECONDS = (0.5, 2.5), 30
 #: What the terminal listens to.
 _ORDERS = (Kind.GRANT, Kind.REVOKE, Kind.EVENT_ACK, Kind.LOCK_STATE)
 
@@ -132,7 +137,8 @@ class Link:
 
         client = mqtt.Client(CallbackAPIVersion.VERSION2, f"terminal.{self._terminal}", protocol=mqtt.MQTTv5)
         client.tls_set_context(self._context)
-        client.reconnect_delay_set(1, 30)
+        # paho doubles it each time, whether it is whole or not.
+        client.reconnect_delay_set(_SPREAD.uniform(*BACK_SECONDS), LATEST_SECONDS)  # type: ignore[arg-type]
         client.max_queued_messages_set(2 * WINDOW)
         offline = replace(self._status(), state=State.OFFLINE)
         client.will_set(self._topic(Kind.STATUS), offline.encode(), qos=1, retain=True)

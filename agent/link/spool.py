@@ -165,6 +165,16 @@ class Spool:
         told any more, or the disk refuses: then nothing may be opened. Afterwards the nonce is another.
         """
         with self._lock:
+            event = self.open_lease(("lease.opened", data), lease, moment, lambda state: state.accepted(grant, moment))
+            self.nonce.renew()
+            return event
+
+    def open_lease(self, told: Told, lease: Lease, moment: Moment, change: Change) -> AgentEvent:
+        """Use up what a lease is opened by (`change`), with the lease and its event, in one commit.
+
+        Raises what `change` raises, and StorageFailed as :meth:`accept`: then nothing may be opened.
+        """
+        with self._lock:
             if not self.has_room():
                 raise StorageFailed(
                     t("there is no room to record what a lease does, so none is opened"),
@@ -172,12 +182,11 @@ class Spool:
                     next_step=t("connect the terminal to its controller, and free space on its disk"),
                 )
 
-            def change(state: AgentState) -> AgentState:
-                return replace(state.accepted(grant, moment), leases=(*state.leases, lease))
+            def both(state: AgentState) -> AgentState:
+                return replace(change(state), leases=(*state.leases, lease))
 
-            (event,) = self.commit(moment, [("lease.opened", data)], change)
+            (event,) = self.commit(moment, [told], both)
             assert event is not None  # has_room left space
-            self.nonce.renew()
             return event
 
     def has_room(self) -> bool:

@@ -28,6 +28,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from agent.offline.memory import OfflineMemory
 from agent.usb.leases import from_members, to_members
 from policies import canonical
 from policies.errors import InputError
@@ -89,6 +90,7 @@ class AgentState:
     that tells of a lost state, 0 without one or when it is acked. `leases` are grants in use: also those of an
     earlier boot stay, to be told of as ended, and each holds the boot for which alone it counts. `rescue_counter` is
     that of the next challenge; `rescue_until_ms` is when the next code may be tried (CLOCK_BOOTTIME of `rescue_boot`).
+    `offline` is about openings without a connection.
     """
 
     terminal: str
@@ -111,6 +113,7 @@ class AgentState:
     rescue_boot: str = ""
     rescue_until_ms: int = 0
     leases: tuple[Lease, ...] = ()
+    offline: OfflineMemory = field(default_factory=OfflineMemory)
 
     @property
     def origin(self) -> Origin:
@@ -188,12 +191,14 @@ class AgentState:
         members["folded"] = [[list(pair) for pair in folded.counts], folded.first_at, folded.last_at]
         members |= {"used": [list(pair) for pair in self.used], "rescue_used": list(self.rescue_used)}
         members["leases"] = [to_members(each) for each in self.leases]
+        if self.offline != OfflineMemory():
+            members["offline"] = self.offline.plain()
         return canonical.encode(members)
 
     @classmethod
     def decode(cls, raw: bytes) -> AgentState:
         """Read what :meth:`encode` wrote; raises InputError for anything else."""
-        members = fields.exact(canonical.decode(raw), "", _STATE)
+        members = fields.exact(canonical.decode(raw), "", _STATE, _LATER)
         try:
             counts, first, last = members["folded"]
             return cls(
@@ -204,6 +209,7 @@ class AgentState:
                 used=_pairs(members["used"]),
                 rescue_used=tuple(_typed(each, str) for each in _typed(members["rescue_used"], list)),
                 leases=tuple(from_members(_typed(each, dict)) for each in _typed(members["leases"], list)),
+                offline=OfflineMemory.read(members["offline"]) if "offline" in members else OfflineMemory(),
             )
         except (TypeError, ValueError):
             raise InputError(t("this is not the state of an agent")) from None
@@ -215,6 +221,8 @@ _SCALARS: Mapping[str, type] = {
     "rescue_boot": str, "rescue_until_ms": int,
 }  # fmt: skip
 _STATE = frozenset(_SCALARS) | {"head", "acked", "folded", "used", "rescue_used", "leases"}
+#: What a state of before does not have.
+_LATER = frozenset({"offline"})
 
 
 def _typed(value: Any, kind: type) -> Any:

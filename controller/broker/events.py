@@ -18,7 +18,7 @@ from controller.broker.say import Say
 from controller.context import Context
 from controller.ledger.entry import Draft, Entry
 from controller.ledger.guard import check
-from controller.store.terminals import trusted_key
+from controller.store.terminals import has_revoked_key, trusted_key
 from controller.store.told import event_digest, last_event, put_event
 from policies.errors import InputError, SafetyRefusal
 from policies.keys import PublicKey, SigningKey
@@ -66,14 +66,15 @@ class Events:
         """Write an event down, and give what follows from it; what it is worth to acknowledge: see :meth:`acks`."""
         key = trusted_key(self._context.store, terminal)
         chain = self._chain(terminal, key)
+        if key is None:
+            gone = has_revoked_key(self._context.store, terminal)
+            return self._suspect(chain, terminal, "revoked" if gone else "not_enrolled", payload, now)
         try:
             event = read_event(payload, key)
             if event.terminal != terminal:
                 raise BrokenChain(event.seq, Fault.TERMINAL, _ANOTHER, terminal)
         except InputError as error:
             return self._suspect(chain, terminal, getattr(error, "fault", "unreadable"), payload, now)
-        if key is None:
-            return self._suspect(chain, terminal, "not_enrolled", payload, now)
         known = event_digest(self._context.store, terminal, event.seq)
         if known == event.head.digest:
             self._ack(chain)

@@ -7,6 +7,7 @@ written down is delivered again. What goes out is worth nothing later: after a l
 
 from __future__ import annotations
 
+import functools
 import logging
 import select
 import socket
@@ -143,13 +144,7 @@ class Link:
         """Send with QoS 1, to be dropped by the broker after `expiry` seconds; False while there is no connection."""
         if self._client is None or not self.up:
             return False
-        properties = None
-        if expiry:
-            from paho.mqtt.packettypes import PacketTypes
-            from paho.mqtt.properties import Properties
-
-            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-            properties.MessageExpiryInterval = expiry
+        properties = _expiring(expiry) if expiry else None
         with suppress(ValueError):
             return self._client.publish(topic, payload, qos=1, retain=retain, properties=properties).rc == 0
         return False
@@ -192,16 +187,16 @@ class Link:
         )
         client.connect_timeout = PATIENCE_SECONDS
         client.max_queued_messages_set(0)
-        client.max_inflight_messages_set(0xFFFF)
+        # 0: no limit. With one, paho looks through all that is on its way at every acknowledgement.
+        client.max_inflight_messages_set(0)
         client.tls_set_context(self._place.tls)
         client.on_socket_open = _at_once
         client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
         return client
 
     def _lost(self) -> None:
-        if self.up:
-            _log.warning("the connection to the broker is lost")
         with suppress(ValueError, OSError):
             if self._client is not None:
                 self._client.disconnect()
@@ -217,6 +212,11 @@ class Link:
         self.up, self._wait = True, AGAIN_SECONDS
         self.connection += 1
         client.subscribe([(each.topic, _options(each)) for each in self._interests])
+
+    def _on_disconnect(self, client: Client, _user: object, _flags: object, _code: Any, _properties: object) -> None:
+        if client is self._client and self.up:
+            _log.warning("the connection to the broker is lost")
+            self.up = False
 
     def _on_message(self, _client: Client, _user: object, message: MQTTMessage) -> None:
         with suppress(UnicodeDecodeError):
@@ -249,6 +249,17 @@ def _options(interest: Interest) -> Any:
 
     handling = SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE if interest.retained else SubscribeOptions.RETAIN_DO_NOT_SEND
     return SubscribeOptions(qos=int(interest.waiting), retainHandling=handling)
+
+
+@functools.cache
+def _expiring(seconds: int) -> Any:
+    """Give a message's properties; making them takes paho longer than sending it, and few are ever asked for."""
+    from paho.mqtt.packettypes import PacketTypes
+    from paho.mqtt.properties import Properties
+
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    properties.MessageExpiryInterval = seconds
+    return properties
 
 
 def _session() -> Any:

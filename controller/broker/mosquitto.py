@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import resource
 import shutil
 import signal
 import subprocess
@@ -21,11 +22,13 @@ from policies.texts import t
 
 #: Seconds until a started broker must take connections, and until a stopped one must be gone.
 _READY, _GONE = 10.0, 5.0
-_CONFIG = "mosquitto.conf"
+_CONFIG, _TLS = "mosquitto.conf", "openssl.cnf"
 #: The account that the Debian package makes; a broker that root starts becomes it.
 _ACCOUNT = "mosquitto"
 #: Connections that readers without certificates may have: strangers can open them too, before they log in.
 _MOST_LEGACY = 256
+#: Open files, and so connections, that the broker may have, where the system lets it.
+_MOST_FILES = 65536
 _GENERAL = (
     "persistence false",
     # Without it small messages wait 40 ms now and then for Nagle's algorithm.
@@ -42,6 +45,20 @@ _GENERAL = (
     "log_type notice",
     "log_type information",  # says "running", for which the start waits
 )
+#: The TLS library's own settings (openssl.cnf(5)), for which mosquitto.conf has no words: no session tickets. No one
+#: of ours resumes a session, and to make two tickets takes about as long as the rest of a handshake: that is what the
+#: broker works at when a thousand terminals come at once.
+_LIBRARY = """# Written by portseal serve; changes are lost.
+openssl_conf = settings
+[settings]
+ssl_conf = all
+[all]
+system_default = tls
+[tls]
+MinProtocol = TLSv1.2
+NumTickets = 0
+Options = -SessionTicket
+"""
 #: Where it may be: the Debian package puts it where only root looks.
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -144,8 +161,10 @@ class Mosquitto:
         with self._log.open("ab") as log:
             begin = log.seek(0, os.SEEK_END)
             self._process = subprocess.Popen(
-                [program, "-c", str(self.folder / _CONFIG)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
+                [program, "-c", str(self.folder / _CONFIG)], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env={**os.environ, "OPENSSL_CONF": str(self.folder / _TLS)},
+            )  # fmt: skip
+        _let_open_files(self._process.pid)
         self._await(begin)
 
     def write(self, files: Files) -> None:
@@ -154,6 +173,7 @@ class Mosquitto:
         contents: dict[str, bytes] = {
             "authority.pem": files.authority, "broker.pem": files.certificate, "broker.key": files.key,
             "revoked.pem": files.revoked, "acl": files.acl.encode(),
+            _TLS: _LIBRARY.encode(),
             _CONFIG: configuration(self.listener, self.folder, self._account, self.legacy).encode(),
         }  # fmt: skip
         if self.legacy is not None:
@@ -249,6 +269,14 @@ class Mosquitto:
         if self._account:
             entry = pwd.getpwnam(self._account)
             os.chown(path, entry.pw_uid, entry.pw_gid)
+
+
+def _let_open_files(pid: int) -> None:
+    """Let a process open as many files as it may: one connection is one, and the usual 1,024 keep terminals out."""
+    with suppress(OSError, ValueError):  # it has ended already, or this account may not: then the limit stays
+        allowed = resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]
+        most = _MOST_FILES if allowed == resource.RLIM_INFINITY else min(allowed, _MOST_FILES)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, allowed))
 
 
 def _end(pid: int) -> None:

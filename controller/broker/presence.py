@@ -52,6 +52,11 @@ class Presence:
         found = self._heard.get(terminal)
         return None if found is None else found.status
 
+    def heard_at(self, terminal: str) -> datetime | None:
+        """Give when a terminal was last heard since this process began."""
+        found = self._heard.get(terminal)
+        return None if found is None else found.at
+
     def online(self, terminal: str, now: datetime) -> bool:
         """Tell whether a terminal can be expected to answer."""
         found = self._heard.get(terminal)

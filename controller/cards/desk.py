@@ -104,8 +104,12 @@ class Desk:
         waiting = self.memory.pending.get(terminal)
         if waiting is not None and waiting.until >= now and waiting.purpose is None:
             return self._decide(waiting.swipe, terminal, now, Asked(asked.purpose), waiting.entry)
-        self.memory.chosen[terminal] = (asked.purpose, now + self._answer)
-        return []
+        until = now + self._answer
+        self.memory.chosen[terminal] = (asked.purpose, until)
+        # The operator's view shows the choice for as long as it counts here, and only this desk knows how long.
+        told = self._parts.signing.notice(terminal, Kind.NEEDS, "chosen", now)
+        told = replace(told, purposes=(asked.purpose,), until=int(until.timestamp()))
+        return [self._parts.signing.say(told)]
 
     def tick(self, now: datetime) -> list[Say]:
         """Give up on swipes that nobody answered for."""

@@ -23,11 +23,15 @@ BY_NUMBER, BY_TIME = timedelta(days=400), timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Presenting:
-    """How swipes become known: `find` gives the pseudonym for a card's index, "" for one that is in no list."""
+    """How swipes become known: `find` gives the pseudonym for a card's index, "" for one that is in no list.
+
+    `note` is told of every card that is known, with its reader and its number: the one place where all three meet.
+    """
 
     store: Store
     key: CardKey
     find: Callable[[str], str]
+    note: Callable[[str, str, CardNumber], None] = lambda _card, _reader, _number: None
 
     def present(self, swipe: Swipe, received: datetime) -> Presented:
         """Give the swipe as a decision sees it; belongs into the transaction that decides."""
@@ -35,8 +39,11 @@ class Presenting:
         # swipe that shuts, and the next one that opens, would be one.
         told = [key for key in swipe.repeat_keys if key[0] == "id" or swipe.format != "native"]
         keys = [(self._hash(key), received + (BY_NUMBER if key[0] == "id" else BY_TIME)) for key in told]
+        card = self.find(self.key.card(swipe.card))
+        if card:
+            self.note(card, swipe.reader, swipe.card)
         return Presented(
-            card=self.find(self.key.card(swipe.card)),
+            card=card,
             reader=swipe.reader,
             received=received,
             at=swipe.at,

@@ -55,6 +55,20 @@ class CardKey:
         """Give the same of a file of which only the SHA-256 is there yet."""
         return hmac.digest(self._key, b"file\x00" + digest, "sha256").hex()
 
+    def tags(self, terminal: str) -> bytes:
+        """Give the key (32 bytes) by which one terminal, and no other, knows cards again without a connection."""
+        return hmac.digest(self._key, b"offline\x00" + terminal.encode("utf-8"), "sha256")
+
+    def sealed(self, card: str, terminal: str, tag: bytes) -> bytes:
+        """Seal what stands for a card at a terminal, or open it again: without this key the store tells nothing.
+
+        The terminal's own key is not enough to try numbers out on a copy of the database. One pad for one card and
+        terminal is right here: it only ever covers the same 32 bytes.
+        """
+        named = f"{card}\x00{terminal}".encode()
+        pad = hmac.digest(self._key, b"offline tag\x00" + named, "sha256")
+        return bytes(one ^ other for one, other in zip(tag, pad, strict=True))
+
     def _index(self, kind: bytes, text: str) -> str:
         return hmac.digest(self._key, kind + b"\x00" + text.encode("utf-8"), "sha256").hex()
 

@@ -288,11 +288,15 @@ def _templates(spoken: Dialect) -> dict[str, dict[str, list[str]]]:
         else:
             forms = {"value": template.value, "clear": template.clear}
             forms |= {f"= {_key(value)}": lines for value, lines in template.by_value.items()}
+            forms |= {f"leave {_key(value)}": lines for value, lines in template.leave.items()}
         found[name] = {form: list(lines) for form, lines in forms.items() if lines}
     lines = {"recover": spoken.recover, "vlan_add": spoken.vlan_add, "vlan_remove": spoken.vlan_remove}
     found |= {name: {"lines": list(each)} for name, each in lines.items() if each}
     if spoken.save is not None:
         found["save"] = {"lines": [spoken.save.command]}
+    if (commit := spoken.commit) is not None:
+        acts = ("now", "trial", "confirm", "abort", "discard")
+        found["commit"] = {act: [line] for act in acts if (line := getattr(commit, act))}
     return found
 
 

@@ -146,8 +146,13 @@ def revoke(context: click.Context, name: str, reason: str) -> int:
 def _tell_revoked(chosen: Settings, done: Revoked, *, running: bool) -> None:
     name = done.identity.name
     if chosen.json:
-        chosen.give({"terminal": name, "serials": list(done.serials), "bundle": done.bundle, "running": running})
+        chosen.give(
+            {"terminal": name, "serials": list(done.serials), "bundle": done.bundle, "running": running,
+             "fingerprint": done.fingerprint or None}
+        )  # fmt: skip
     chosen.say(t("{name}: {count} certificates are revoked.", name=name, count=len(done.serials)))
+    if done.fingerprint:
+        chosen.say(t("Events signed by its key {fingerprint} are refused from now on.", fingerprint=done.fingerprint))
     if done.bundle:
         chosen.say(t("A bundle that was not used yet counts no more."))
     chosen.say(

@@ -31,11 +31,17 @@ if TYPE_CHECKING:  # these load the store and the drivers, which --help does not
     help=h("SNMP v2c community: env:NAME, file:PATH, or the text itself (warns: others can see it)."),
 )
 @click.option("--via", type=click.Choice(["ssh", "snmp"]), default="ssh", help=h("How to ask the site's switches."))
+@click.option(
+    "--propose",
+    metavar="FILE",
+    help=h("Also write a list (CSV) of what the inventory lacks: where it could be bound, how sure that is, and why."),
+)
 @click.pass_context
 def discover(
-    context: click.Context, switches: tuple[str, ...], snmp: str | None, community: str | None, via: str
+    context: click.Context, /, switches: tuple[str, ...], snmp: str | None, community: str | None, **given: str | None
 ) -> int:
     """See the help text."""
+    from controller.cli.proposing import give_proposals
     from controller.cli.show import show_observed, show_one, show_preview
 
     chosen = settings(context)
@@ -46,11 +52,13 @@ def discover(
     from controller.network.reading import read_switches
 
     with site_context(chosen, recovering=False) as site:
-        read = read_switches if via == "ssh" else _over_snmp
+        read = read_switches if given["via"] == "ssh" else _over_snmp
         answers = read(site, chosen_switches(site, switches), worked(chosen, t("read")))
         show_observed(chosen, list(answers.results.values()), answers.errors)
         if not chosen.json:
             show_preview(chosen, site, answers.results)
+        if given["propose"] is not None:
+            give_proposals(chosen, site, answers.results, given["propose"])
         return EQUIPMENT if answers.errors else 0
 
 
@@ -67,6 +75,7 @@ def plan(context: click.Context, switches: tuple[str, ...], commands: bool) -> i
     """See the help text."""
     from controller.cli.session import site_context, worked
     from controller.cli.show import show_plan
+    from controller.network.admission import only_read
     from controller.network.planning import plan_for
     from controller.network.reading import chosen as chosen_switches
     from controller.network.reading import read_switches
@@ -79,6 +88,16 @@ def plan(context: click.Context, switches: tuple[str, ...], commands: bool) -> i
         changes = plan_for(site, [switch for switch in wanted if switch.name in answers.results], answers.results)
         saved = save_plan(site.store, changes, site.actor) if not changes.empty else None
         show_plan(chosen, site, changes, saved, answers.errors, commands=commands)
+        planned = {each.switch for each in changes.switches if not each.empty}
+        for switch in wanted:
+            if switch.name in planned and only_read(switch):
+                chosen.note(
+                    t(
+                        "{switch}: its dialect is experimental; an apply is refused until site.toml has "
+                        "switches.{switch}.experimental_writes = true",
+                        switch=switch.name,
+                    )
+                )
         return EQUIPMENT if answers.errors else 0
 
 

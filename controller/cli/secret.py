@@ -13,7 +13,7 @@ from policies.errors import InputError, UsageError
 from policies.texts import t
 
 if TYPE_CHECKING:
-    from policies.site import Site, Switch
+    from policies.site import Site, Switch, Traps
 
 #: More than this is no secret that is typed, and would fill the memory (`secret set x < /dev/zero`).
 _MOST = 65_536
@@ -82,6 +82,7 @@ def references(site: Site) -> Iterator[tuple[str, str]]:
         for key, reference in _of_switch(switch):
             if reference is not None:
                 yield f"switches.{switch.name}.{key}", reference
+    yield from _of_traps(site.traps)
     for reader in site.readers:
         for key, reference in (("password", reader.password), ("secret", reader.secret)):
             if reference is not None:
@@ -97,6 +98,15 @@ def _of_switch(switch: Switch) -> Iterator[tuple[str, str | None]]:
     for name, value in switch.settings:
         if value.startswith(("env:", "file:", "secret:")):
             yield f"settings.{name}", value
+
+
+def _of_traps(traps: Traps) -> Iterator[tuple[str, str]]:
+    for index, reference in enumerate(traps.communities, 1):
+        yield f"traps.communities[{index}]", reference
+    for user in traps.users:
+        for key, kept in (("auth_password", user.auth_password), ("priv_password", user.priv_password)):
+            if kept is not None:
+                yield f"traps.users.{user.name}.{key}", kept
 
 
 def _value(chosen: Settings, name: str) -> str:

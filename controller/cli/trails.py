@@ -23,6 +23,7 @@ _OURS: dict[str, Text] = {
     "lease.extension.denied": t("the lease was not prolonged"),
     "lease.manual": t("the terminal was opened without a swipe, for two people"),
     "lease.revoked": t("the lease was ended from here"),
+    "offline.granted": t("it was allowed in advance that this card opens the terminal without a connection"),
     "lease.lapsed": t("the terminal did not answer; the grant was withdrawn"),
 }
 
@@ -59,7 +60,10 @@ def show_trail(chosen: Settings, trail: Trail) -> int:
 def _sentences(trail: Trail) -> list[Text]:
     data, code = trail.decision.data, str(trail.decision.data.get("code", ""))
     told: list[Text] = []
-    if trail.outcome is not None:
+    if trail.decision.kind == "offline.granted":
+        told.append(t("terminal {terminal}, card {card}: allowed in advance, for hours without a connection",
+                      terminal=data.get("terminal", "-"), card=str(data.get("card") or "-")))  # fmt: skip
+    elif trail.outcome is not None:
         told.append(t("reader {reader}, terminal {terminal}, card {card}", reader=trail.decision.subject,
                       terminal=data.get("terminal", "-"), card=str(data.get("card") or "-")))  # fmt: skip
     elif trail.decision.kind == "lease.manual":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from controller.context import Context
 from controller.network.planning import expected_states
 from controller.network.reading import own_macs
+from drivers.dialects import dialect
 from drivers.flow import Admission
 from policies.errors import SafetyRefusal, StalePlan
 from policies.model import ObservedSwitch, PortRole, SwitchChanges
@@ -49,6 +50,30 @@ def unprotected(context: Context, switch: Switch) -> Admission:
                 )
 
     return admit
+
+
+def only_read(switch: Switch) -> bool:
+    """Tell whether Portseal only reads a switch: its dialect is experimental, and the site does not allow writing."""
+    return dialect(switch.platform).experimental and not switch.experimental_writes
+
+
+def allow_writing(switch: Switch) -> None:
+    """See that a switch may be changed at all.
+
+    Raises:
+        SafetyRefusal: its dialect is experimental, and the site does not allow writing; the key that does is named.
+
+    """
+    if only_read(switch):
+        raise SafetyRefusal(
+            t("the dialect {platform} is experimental, so the switch is only read", platform=switch.platform),
+            where=switch.name,
+            next_step=t(
+                "try it on a spare switch of this model, then set switches.{name}.experimental_writes = true "
+                "in site.toml",
+                name=switch.name,
+            ),
+        )
 
 
 def _essence(changes: SwitchChanges) -> object:

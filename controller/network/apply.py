@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from controller.context import Context
-from controller.network.admission import as_planned, unprotected
+from controller.network.admission import allow_writing, as_planned, unprotected
 from controller.network.equipment import SwitchEquipment
 from controller.network.pool import Answers, on_each
 from controller.network.safeguard import JobSafeguard
@@ -81,6 +81,7 @@ def _apply(context: Context, switch: Switch, work: _Work, listener: Listener) ->
         hold(context.store, switch.name, context.actor, LEASE),
         context.ledger.act(work.kind, switch.name, _summary(work), context.actor) as act,
     ):
+        allow_writing(switch)
         outcome = Flow(equipment, safeguard, told, work.admit).run(work.changes)
         if outcome.observed is not None:
             put_observation(context.store, outcome.observed)

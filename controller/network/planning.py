@@ -81,7 +81,8 @@ def findings_for(context: Context, switches: Sequence[Switch], observed: Mapping
 def dialogue(switch: Switch, changes: SwitchChanges) -> list[str]:
     """Give the exact lines that an apply will send to `switch`, the save included."""
     spoken = dialect(switch.platform)
-    lines = script(spoken, commands(spoken, changes, dict(switch.settings)))
+    given = dict(switch.settings)
+    lines = script(spoken, commands(spoken, changes, given), given)
     if changes.save and spoken.save is not None:
         lines.append(fill(spoken.save.command, {**spoken.parameters, **dict(switch.settings)}))
     return lines

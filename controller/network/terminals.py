@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from controller.context import Context
 from controller.findings.openings import lists_of, uses_of
-from controller.store.terminals import SKEW, kept_censuses, put_census, refuse_older, trusted_key
+from controller.store.terminals import SKEW, has_revoked_key, kept_censuses, put_census, refuse_older, trusted_key
 from policies.codec import stamp
 from policies.comply import comply_openings, comply_terminals, verdict
 from policies.errors import InputError, SafetyRefusal, UsageError
@@ -69,6 +69,12 @@ def take_in(context: Context, terminal: Terminal, data: bytes, where: str, finge
     signed = read_evidence(data, where)
     _refuse_foreign(context, terminal, signed, where)
     before = trusted_key(context.store, terminal.name)
+    if before is None and not fingerprint and has_revoked_key(context.store, terminal.name):
+        raise SafetyRefusal(
+            t("the key of this terminal was revoked, so nothing that it signs counts"),
+            where=terminal.name,
+            next_step=t("when it is in your hands again, enrol it with 'portseal terminal enroll'"),
+        )
     trust = _trust(terminal.name, signed.key, before, fingerprint)
     refuse_older(context.store, signed)
     coverage = coverage_of(terminal, signed)

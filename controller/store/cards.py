@@ -195,6 +195,7 @@ def erase(store: Store, card: str) -> bool:
         found = connection.execute("DELETE FROM card_identity WHERE card = ?", (card,)).rowcount
         found += connection.execute("DELETE FROM card WHERE card = ?", (card,)).rowcount
         found += connection.execute("DELETE FROM card_revocation WHERE card = ?", (card,)).rowcount
+        found += connection.execute("DELETE FROM offline_tag WHERE card = ?", (card,)).rowcount
         if row is not None and row["bearer"]:
             connection.execute(
                 "DELETE FROM card_bearer WHERE bearer = ?1 AND NOT EXISTS (SELECT 1 FROM card WHERE bearer = ?1)",

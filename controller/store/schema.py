@@ -164,12 +164,59 @@ _BROKER = (
     ) STRICT, WITHOUT ROWID""",
 )
 
+_TRAPS = (
+    # What switches' notifications told: one row for each port, kind and cause while they keep coming, with a count.
+    """CREATE TABLE trap (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, switch TEXT NOT NULL, port TEXT NOT NULL, kind TEXT NOT NULL,
+        cause TEXT NOT NULL, name TEXT NOT NULL, proof TEXT NOT NULL, sender TEXT NOT NULL,
+        first_at TEXT NOT NULL, last_at TEXT NOT NULL, count INTEGER NOT NULL CHECK (count > 0),
+        macs TEXT NOT NULL, more_macs INTEGER NOT NULL DEFAULT 0, vlan INTEGER, said TEXT NOT NULL,
+        open INTEGER NOT NULL CHECK (open IN (0, 1)), entry INTEGER NOT NULL DEFAULT 0,
+        recorded INTEGER NOT NULL DEFAULT 0,
+        reading TEXT NOT NULL CHECK (reading IN ('none', 'waiting', 'confirmed', 'unconfirmed', 'read', 'failed')),
+        read_at TEXT, found TEXT NOT NULL DEFAULT ''
+    ) STRICT""",
+    "CREATE UNIQUE INDEX trap_open ON trap (switch, port, kind, cause) WHERE open = 1",
+    "CREATE INDEX trap_last ON trap (last_at)",
+    """CREATE TABLE trap_refused (
+        sender TEXT NOT NULL, reason TEXT NOT NULL, switch TEXT NOT NULL, first_at TEXT NOT NULL, last_at TEXT NOT NULL,
+        count INTEGER NOT NULL, recorded_at TEXT, PRIMARY KEY (sender, reason)
+    ) STRICT, WITHOUT ROWID""",
+    # Our own SNMP engine, and the clocks of the switches' (RFC 3414): what was sent before is not believed again.
+    """CREATE TABLE trap_engine (
+        one INTEGER PRIMARY KEY CHECK (one = 1), identity BLOB NOT NULL, boots INTEGER NOT NULL
+    ) STRICT""",
+    """CREATE TABLE trap_peer (
+        engine BLOB PRIMARY KEY, boots INTEGER NOT NULL, latest INTEGER NOT NULL, heard_at TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID""",
+)
+
+
 _SWAPS = (
     """CREATE TABLE swap_permit (
         device TEXT PRIMARY KEY, mac TEXT NOT NULL, actor TEXT NOT NULL, reason TEXT NOT NULL, made_at TEXT NOT NULL,
         expires TEXT NOT NULL, tries INTEGER NOT NULL, salt BLOB NOT NULL, digest BLOB NOT NULL
     ) STRICT, WITHOUT ROWID""",
     "CREATE TABLE retired_mac (mac TEXT PRIMARY KEY, device TEXT NOT NULL, at TEXT NOT NULL) STRICT, WITHOUT ROWID",
+)
+
+_OFFLINE = (
+    # A terminal's key that was taken away with its certificates: a lost terminal still has it.
+    """CREATE TABLE terminal_key_revoked (
+        terminal TEXT NOT NULL, key BLOB NOT NULL, revoked_at TEXT NOT NULL, PRIMARY KEY (terminal, key)
+    ) STRICT, WITHOUT ROWID""",
+    # What stands for a card at a terminal that may open without a connection; sealed by the site's key for cards.
+    """CREATE TABLE offline_tag (
+        card TEXT NOT NULL, terminal TEXT NOT NULL, sealed BLOB NOT NULL CHECK (length(sealed) = 32),
+        PRIMARY KEY (card, terminal)
+    ) STRICT, WITHOUT ROWID""",
+    # What was signed in advance, so that an opening that is told days later finds the decision that it rests on.
+    """CREATE TABLE offline_permit (
+        jti TEXT PRIMARY KEY, terminal TEXT NOT NULL, card TEXT NOT NULL, purpose TEXT NOT NULL,
+        signed_at TEXT NOT NULL, expires TEXT NOT NULL, entry INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX offline_permit_expires ON offline_permit (terminal, expires)",
+    "CREATE INDEX card_grant_terminal ON card_grant (terminal, signed_at)",
 )
 
 _LISTS_AND_LOCKS = (
@@ -210,6 +257,20 @@ def cards_and_broker(db: Database) -> None:
 def swaps(db: Database) -> None:
     """Add one-time codes for swaps, and the MACs that were replaced."""
     for statement in _SWAPS:
+        db.execute(statement)
+
+
+@migrations()
+def notifications(db: Database) -> None:
+    """Add what switches' notifications told, and who was not believed."""
+    for statement in _TRAPS:
+        db.execute(statement)
+
+
+@migrations()
+def offline_grants(db: Database) -> None:
+    """Add keys of terminals that were taken away, and what is signed for terminals that are cut off."""
+    for statement in _OFFLINE:
         db.execute(statement)
 
 

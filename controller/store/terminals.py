@@ -19,6 +19,9 @@ SKEW = timedelta(minutes=5)
 _KEPT = """SELECT census.terminal, census.received_at, census.document, trusted.key
     FROM terminal_census AS census JOIN terminal_key AS trusted USING (terminal)"""
 
+_TRUSTED = """SELECT key FROM terminal_key AS mine WHERE terminal = ? AND NOT EXISTS (
+    SELECT 1 FROM terminal_key_revoked AS gone WHERE gone.terminal = mine.terminal AND gone.key = mine.key)"""
+
 
 @dataclass(frozen=True, slots=True)
 class KeptCensus:
@@ -29,9 +32,29 @@ class KeptCensus:
 
 
 def trusted_key(store: Store, terminal: str) -> PublicKey | None:
-    """Give the key that documents of this terminal must be signed by; None before the first one."""
-    row = store.row("SELECT key FROM terminal_key WHERE terminal = ?", (terminal,))
+    """Give the key that documents of this terminal must be signed by; None before the first, and for a revoked one."""
+    row = store.row(_TRUSTED, (terminal,))
     return None if row is None else _key(terminal, row["key"])
+
+
+def has_revoked_key(store: Store, terminal: str) -> bool:
+    """Tell whether a key of this terminal was taken away, and not given back."""
+    return bool(store.row("SELECT 1 FROM terminal_key_revoked WHERE terminal = ? LIMIT 1", (terminal,)))
+
+
+def revoke_key(connection: sqlite3.Connection, terminal: str, now: datetime) -> PublicKey | None:
+    """Trust a terminal's key no more, in the caller's transaction; gives it, or None when none was trusted.
+
+    Its row stays, with the chain of what it signed before: a later enrolment of the same machine goes on from there.
+    """
+    row = connection.execute("SELECT key FROM terminal_key WHERE terminal = ?", (terminal,)).fetchone()
+    if row is None:
+        return None
+    done = connection.execute(
+        "INSERT INTO terminal_key_revoked (terminal, key, revoked_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        (terminal, row["key"], stamp(now)),
+    )
+    return _key(terminal, row["key"]) if done.rowcount else None
 
 
 def trust_key(connection: sqlite3.Connection, terminal: str, key: PublicKey, now: datetime) -> PublicKey | None:
@@ -40,6 +63,7 @@ def trust_key(connection: sqlite3.Connection, terminal: str, key: PublicKey, now
     What another key has signed is not this one's: the kept census and the chain of events end with it, and the next
     ones begin anew. The ledger has them all.
     """
+    _give_back(connection, terminal, key)
     row = connection.execute("SELECT key FROM terminal_key WHERE terminal = ?", (terminal,)).fetchone()
     if row is not None and row["key"] == key.raw:
         return None
@@ -92,6 +116,7 @@ def put_census(store: Store, signed: SignedCensus, before: PublicKey | None) -> 
             )
         refuse_older(store, signed)
         now = stamp(store.clock())
+        _give_back(connection, signed.terminal, signed.key)
         if before != signed.key:
             connection.execute(
                 """INSERT INTO terminal_key (terminal, key, trusted_at) VALUES (?, ?, ?) ON CONFLICT (terminal)
@@ -104,6 +129,11 @@ def put_census(store: Store, signed: SignedCensus, before: PublicKey | None) -> 
             document = excluded.document""",
             (signed.terminal, stamp(signed.taken_at), now, signed.raw),
         )
+
+
+def _give_back(connection: sqlite3.Connection, terminal: str, key: PublicKey) -> None:
+    """Forget that a key was revoked: somebody has just said that it is the terminal's."""
+    connection.execute("DELETE FROM terminal_key_revoked WHERE terminal = ? AND key = ?", (terminal, key.raw))
 
 
 def _kept(row: Row) -> KeptCensus:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, TypeVar
 
 from drivers.snmp.failures import CircularAnswer
 from drivers.snmp.values import Value
@@ -10,8 +11,11 @@ from drivers.snmp.values import Value
 if TYPE_CHECKING:
     from gufo.snmp import User
     from gufo.snmp.sync import SnmpSession as Client
+    from gufo.snmp.user import BaseAuthKey, BaseKey
 
     from drivers.snmp.access import ResolvedSnmp
+
+_Key = TypeVar("_Key", bound="BaseKey")
 
 
 class GufoLink:
@@ -63,6 +67,7 @@ class GufoLink:
 
 def _user(access: ResolvedSnmp) -> User:
     from gufo import snmp
+    from gufo.snmp.user import KeyType
 
     auth = {
         "md5": snmp.Md5Key, "sha": snmp.Sha1Key, "sha224": snmp.Sha224Key, "sha256": snmp.Sha256Key,
@@ -71,12 +76,26 @@ def _user(access: ResolvedSnmp) -> User:
     priv = {"des": snmp.DesKey, "aes128": snmp.Aes128Key, "aes192": snmp.Aes192Key, "aes256": snmp.Aes256Key}
     protocol = access.priv_protocol.removesuffix("c")
     cisco = protocol != access.priv_protocol
+    hashed = auth[access.auth_protocol]
+
+    def made(kind: type[_Key], password: str | None) -> _Key | None:
+        return None if password is None else kind(_master(hashed, password), KeyType.Master)
+
     return snmp.User(
         access.user or "",
-        auth_key=auth[access.auth_protocol](access.auth_password.encode()) if access.auth_password else None,
-        priv_key=priv[protocol](access.priv_password.encode()) if access.priv_password else None,
+        auth_key=made(hashed, access.auth_password or None),
+        priv_key=made(priv[protocol], access.priv_password or None),
         key_expansion=snmp.KeyExpansion.Cisco if cisco else snmp.KeyExpansion.Blumenthal,
     )
+
+
+@cache
+def _master(hashed: type[BaseAuthKey], password: str) -> bytes:
+    """Give a password's key before it is an engine's own: a megabyte is hashed for it, once and not in every session.
+
+    What is kept is as secret as the passwords, which this process holds too.
+    """
+    return bytes(hashed.get_master_key(password.encode()))
 
 
 def _value(given: float | str | bytes | None) -> Value | None:

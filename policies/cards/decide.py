@@ -265,11 +265,15 @@ def _reader_limits(reader: ReaderFacts) -> Limits:
     return Limits(seconds=reader.longest_minutes * 60, devices=MAX_DEVICES, classes=(EVERY,))
 
 
+def end_of(case: Case, card: Card) -> datetime | None:
+    """Give when the card's hours or its validity end, whichever is sooner; None when neither does."""
+    return min((end for end in (_entitled(case, card).until, card.valid_until) if end is not None), default=None)
+
+
 def _ends(limits: Limits, case: Case, card: Card) -> Limits:
     """Cut the time where the card's hours or its validity end."""
-    ends = [end for end in (_entitled(case, card).until, card.valid_until) if end is not None]
-    left = min((_seconds(end - case.now) for end in ends), default=limits.seconds)
-    return replace(limits, seconds=min(limits.seconds, left))
+    end = end_of(case, card)
+    return limits if end is None else replace(limits, seconds=min(limits.seconds, _seconds(end - case.now)))
 
 
 def _seconds(span: timedelta) -> int:

@@ -43,8 +43,10 @@ CODES: Mapping[str, Text] = {
     "second_unknown": t("the list does not say whose the cards are, so they do not stand for two people"),
 }
 
-#: What the controller says besides decisions: of a lease that is to be prolonged, of what it could not write down.
+#: What the controller says besides decisions: of a purpose before the swipe, of a lease that is to be prolonged, of
+#: what it could not write down.
 DESK: Mapping[str, Text] = {
+    "chosen": t("the purpose is chosen, and counts for the next swipe"),
     "prolonged_before": t("this opening was prolonged before; it is prolonged once"),
     "not_open": t("nothing that could be prolonged is open"),
     "not_recorded": t("the controller cannot write its ledger, so nothing opens"),
@@ -91,6 +93,7 @@ NEXT: Mapping[str, Text] = {
     "second_refused": _OFFICE,
     "second_same": t("have another person swipe"),
     "second_unknown": _OFFICE,
+    "chosen": t("swipe the card at the reader"),
     "prolonged_before": t("shut, and swipe again when it is needed"),
     "not_open": _AGAIN,
     "not_recorded": _ADMIN,

@@ -49,7 +49,7 @@ class Swipe:
     card: CardNumber
     granted: bool | None
     at: datetime | None
-    source_event_id: str | None
+    source_event_id: str | None = field(repr=False)  # a device may send anything there, its card's number too
     format: str
     authenticated: bool = False
     received: datetime | None = None

@@ -64,6 +64,9 @@ KINDS: Mapping[str, EventKind] = {
     "lock.silent": _alarm(t("the anti-plug lock has said nothing for too long")),
     "lock.battery_low": _alarm(t("the battery of the anti-plug lock is low")),
     "lock.gate_disagrees": _alarm(t("the anti-plug lock and the kernel's gate say different things")),
+    "offline.kept": EventKind(t("what the controller signed for hours without a connection is kept here")),
+    "offline.opened": EventKind(t("a kept card opened the terminal while the controller could not be asked")),
+    "offline.refused": _alarm(t("a card was presented without a connection, and opened nothing")),
     "rescue.used": _alarm(t("a rescue code opened the terminal without a swipe; clause 7.2b fails for it")),
     "rescue.refused": _alarm(t("a rescue code was refused")),
 }

@@ -12,8 +12,6 @@ from policies.messages import fields
 
 #: Seconds after which the broker throws a request away that it could not deliver: what it asks for is asked now.
 EXPIRY_SECONDS = 5
-#: For how many seconds a purpose counts that was chosen before the swipe.
-HOLD_SECONDS = 60
 
 _MEMBERS = frozenset({"id", "purpose", "second_card"})
 _OPTIONAL = frozenset({"extend"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -17,8 +18,11 @@ from tests.unit.usb_tree import Tree
 KEY = SigningKey(bytes(range(32)))
 STICK, BOARD = [(0, "08", "06", "50")], [(0, "03", "01", "01")]
 _SERVE = """
-import sys
+import os, sys, time
 from pathlib import Path
+# The wall clock of this terminal, which may be wrong; the clocks since boot are the kernel's.
+wrong, right = float(os.environ.get("CLOCK_AHEAD", "0")), time.time
+time.time = lambda: right() + wrong
 from agent.cli.main import run
 sys.exit(run(["--lang", "en", "run"], {}, Path(sys.argv[2]), Path(sys.argv[1])))
 """
@@ -69,9 +73,14 @@ class Place:
 
 
 @contextmanager
-def running(place: Place, python: Path | str = sys.executable) -> Iterator[subprocess.Popen[str]]:
-    """Run the agent until it answers, and end it."""
-    with subprocess.Popen(place.command(python), stderr=subprocess.PIPE, text=True, cwd="/") as process:
+def running(
+    place: Place, python: Path | str = sys.executable, *, ahead: float = 0.0
+) -> Iterator[subprocess.Popen[str]]:
+    """Run the agent until it answers, and end it; its wall clock is so many seconds `ahead`."""
+    environment = {**os.environ, "CLOCK_AHEAD": str(ahead)}
+    with subprocess.Popen(
+        place.command(python), stderr=subprocess.PIPE, text=True, cwd="/", env=environment
+    ) as process:
         try:
             until_answers(place, process)
             yield process

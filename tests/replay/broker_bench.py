@@ -130,6 +130,7 @@ class Client:
         self._answered = threading.Condition()
         self.version = version
         self.mqtt = mqtt.Client(CallbackAPIVersion.VERSION2, client_id, protocol=version, reconnect_on_failure=False)
+        self.mqtt.max_inflight_messages_set(500)
         if context is not None:
             self.mqtt.tls_set_context(context)
         if login is not None:

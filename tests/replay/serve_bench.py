@@ -8,7 +8,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -85,11 +87,21 @@ class Site:
         self.stop()
         self._temporary.cleanup()
 
-    def import_cards(self, text: str) -> None:
+    @property
+    def broker(self) -> int:
+        """The broker's process, the controller's child; 0 while there is none."""
+        found = []
+        for child in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text("ascii").split():
+            with suppress(OSError):  # it has ended meanwhile
+                if b"mosquitto" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    found.append(int(child))
+        return found[0] if found else 0
+
+    def import_cards(self, text: str, encoding: str = "utf-8") -> None:
         with open_context(self.folder) as context:
             seen = authority_version(context.store)
             door = Door(context.site, card_key(self.folder), 1 + _lists(context.store), known(context.store))
-            made = import_bytes(text.encode(), "list.csv", door)
+            made = import_bytes(text.encode(encoding), "list.csv", door)
             new = NewList(made.require(), made.identities, made.bearers, "file", "test", seen)
             put_list(context.store, new)
 
@@ -134,9 +146,9 @@ class Site:
         self.clients.append(made)
         return made
 
-    def start(self) -> None:
+    def start(self, module: str = "tests.replay.serve_process", *more: str) -> None:
         """Run the controller until it answers."""
-        command = [sys.executable, "-m", "tests.replay.serve_process", str(self.folder)]
+        command = [sys.executable, "-m", module, str(self.folder), *more]
         with (self.folder.parent / "serve.log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         self.until(self.at_work, 30)
@@ -146,6 +158,13 @@ class Site:
         """The controller's process."""
         assert self._process is not None
         return self._process.pid
+
+    def ended(self, seconds: float = 30.0) -> int:
+        """Wait until the controller has ended by itself; gives its exit code."""
+        assert self._process is not None
+        code = self._process.wait(seconds)
+        self._process = None
+        return code
 
     def at_work(self) -> bool:
         """Tell whether the controller answers, and is on the broker."""
@@ -170,7 +189,7 @@ class Site:
         """Wait until something holds; what the controller printed is in the failure."""
         ends = time.monotonic() + seconds
         while not holds():
-            assert time.monotonic() < ends, (self.kinds(), self.printed())
+            assert time.monotonic() < ends, (Counter(self.kinds()), self.kinds()[-40:], self.printed())
             time.sleep(0.05)
 
     def wait_for(self, kind: str, count: int = 1, seconds: float = 20.0) -> Entry:

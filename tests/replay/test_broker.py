@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import resource
+import socket
 import ssl
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -116,8 +119,6 @@ def test_a_terminal_cannot_listen_to_another_one(fresh: Bench) -> None:
 
 def test_no_certificate_and_one_of_another_authority_get_nowhere(fresh: Bench) -> None:
     plain = ssl.create_default_context(cadata=fresh.authority.certificate.decode())
-    import socket
-
     with (
         socket.create_connection(("127.0.0.1", fresh.broker.listener.port)) as link,
         pytest.raises((ssl.SSLError, ConnectionError)),
@@ -146,6 +147,48 @@ def test_a_revoked_certificate_gets_nowhere(fresh: Bench) -> None:
         fresh.client(T1).close()  # the same terminal with a new certificate
     finally:
         fresh.revoked.clear()
+
+
+def test_the_broker_makes_no_session_tickets_and_so_nobody_comes_back_without_a_certificate(fresh: Bench) -> None:
+    """Nobody wants them, and to make them is half of the broker's work in a storm."""
+    context = fresh.context(T1)
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        context.maximum_version = version
+        with _connected(fresh, context) as first:
+            session = first.session
+            assert session is None or not session.has_ticket
+        with _connected(fresh, context, session) as second:
+            assert not second.session_reused
+
+
+@contextmanager
+def _connected(bench: Bench, context: ssl.SSLContext, session: ssl.SSLSession | None = None) -> Iterator[ssl.SSLSocket]:
+    """Connect and ping, so that whatever belongs to the handshake has come."""
+    link = socket.create_connection(("127.0.0.1", bench.broker.listener.port), timeout=10)
+    with context.wrap_socket(link, server_hostname="127.0.0.1", session=session) as wrapped:
+        wrapped.sendall(b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01x")
+        assert wrapped.recv(4)[:1] == b"\x20"
+        wrapped.sendall(b"\xc0\x00")
+        assert wrapped.recv(2) == b"\xd0\x00"
+        yield wrapped
+
+
+def test_more_connections_than_a_shell_lets_a_process_have(fresh: Bench) -> None:
+    """A service starts with 1,024 open files; here it is fewer, so that the test is short."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    strangers: list[socket.socket] = []
+    fresh.broker.stop()
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+        fresh.broker.start(fresh.files())
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        place = ("127.0.0.1", fresh.broker.listener.port)
+        strangers += [socket.create_connection(place, timeout=10) for _ in range(300)]
+        assert fresh.client(T1).code == 0
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        for each in strangers:
+            each.close()
 
 
 def test_a_stolen_client_id_takes_no_session_over(fresh: Bench) -> None:

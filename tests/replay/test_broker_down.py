@@ -45,7 +45,7 @@ QUEUE, BUSY = 50_000, 600
 class DownSite(Site):
     """A site whose broker can be held down: what would start it gives up as long as a file is there."""
 
-    def start(self) -> None:
+    def start(self, module: str = "tests.replay.serve_process", *more: str) -> None:
         """Run the controller with a mosquitto that can be held down in front of the real one."""
         front = self.folder.parent / "front"
         front.mkdir(exist_ok=True)
@@ -61,21 +61,15 @@ class DownSite(Site):
         program.chmod(0o755)
         before, os.environ["PATH"] = os.environ["PATH"], f"{front}:{os.environ['PATH']}"
         try:
-            super().start()
+            super().start(module, *more)
         finally:
             os.environ["PATH"] = before
 
     def hold(self) -> None:
         """Kill the broker, and let it come back no more."""
         self.held.touch()
-        os.kill(self.broker(), signal.SIGKILL)
+        os.kill(self.broker, signal.SIGKILL)
         self.until(lambda: not self.at_work())
-
-    def broker(self) -> int:
-        """Find the controller's broker among its children."""
-        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text("ascii").split()
-        found = [each for each in children if b"mosquitto.conf" in Path(f"/proc/{each}/cmdline").read_bytes()]
-        return int(found[0])
 
     def count(self, table: str, where: str = "1") -> int:
         """Count rows, without reading a long ledger again and again."""

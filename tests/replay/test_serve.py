@@ -8,16 +8,22 @@ from pathlib import Path
 
 import pytest
 
+from agent.link.identity import agent_key
+from controller.broker.revocation import revoke
 from controller.cards.trail import trail_of
+from controller.context import open_context
 from controller.ledger.key import ledger_public_key
 from controller.ledger.verify import verify
 from controller.store.open import open_store
+from policies.grants import Moment
+from policies.messages.event import Head, Origin, sign_event
 from policies.messages.identities import Identity, Role
 from tests.replay.agent_process import Place, running
 from tests.replay.broker_bench import Client
 from tests.replay.serve_bench import LI, NOBODY, WANG, Site, swipe
 
-READER = Identity(Role.READER, "gate-1")
+READER, TERMINAL = Identity(Role.READER, "gate-1"), Identity(Role.TERMINAL, "T1")
+ORIGIN = Origin("T1", 1, "0f8fad5b-d9cb-469f-a165-70867728950e")
 
 
 @pytest.fixture
@@ -154,3 +160,23 @@ def test_two_controllers_do_not_serve_one_site(site: Site) -> None:
     assert done.returncode == 4
     assert "serves this site" in done.stderr
     assert runs(site.folder)
+
+
+def test_what_a_revoked_terminals_key_signs_is_refused_and_told(site: Site, place: Place) -> None:
+    """Whoever has the machine has its key: also over a connection that should not be, nothing of it counts."""
+    with running(place):
+        site.wait_for("terminal.agent.enforcing")
+    site.wait_for("terminal.silent")
+    with open_context(site.folder) as context:
+        assert revoke(context, TERMINAL, "stolen").fingerprint
+    last = len(site.kinds())
+    event = sign_event(agent_key(place.root / "state"), ORIGIN, Head(), Moment(time.time(), 1.0), "usb.opened", {})
+    other = site.client(TERMINAL)  # a certificate that was made behind everybody's back
+
+    def refused() -> bool:
+        other.say("portseal/1/hq/terminal/T1/event", event.raw)
+        time.sleep(0.3)
+        return "terminal.chain_revoked" in site.kinds()
+
+    site.until(refused)
+    assert "terminal.usb.opened" not in site.kinds()[last:]

@@ -14,6 +14,8 @@ from controller.broker.say import Say
 from controller.cards.desk import Desk, Parts
 from controller.cards.leases import Leases
 from controller.cards.manual import Manual
+from controller.cards.offline import Offline
+from controller.cards.offline import Parts as OfflineParts
 from controller.cards.presenting import Presenting
 from controller.cards.pseudonyms import CardKey
 from controller.cards.signing import Signing
@@ -78,7 +80,7 @@ class DeskBench:
         self.now = NOW
         self.asked = 0
         self.store = open_store(folder, clock=lambda: self.now)
-        self.site = replace(site, terminals=TERMINALS)
+        self.site = replace(site, terminals=site.terminals or TERMINALS)
         self.context = Context(
             self.site, self.store, open_ledger(self.store, site.name), "controller", lambda: self.now
         )
@@ -92,15 +94,22 @@ class DeskBench:
         self.signing = Signing(self.context, KEY, lambda card: NAMES.get(card, ""))
         self.presence = Presence(self.context, self.now)
         self.leases = Leases(self.context, self.signing)
-        self.events = Events(self.context, KEY, self.leases.heard)
-        presenting = Presenting(self.store, self.key, lambda lookup: self.find.get(lookup, ""))
+        self.offline = Offline(
+            OfflineParts(self.context, self.presence, lambda: self.list, self.leases, KEY, self.key, self.signing.jti)
+        )
+        self.events = Events(self.context, KEY, self.heard)
+        presenting = Presenting(self.store, self.key, lambda lookup: self.find.get(lookup, ""), self.offline.note)
         self.desk = Desk(Parts(self.context, self.presence, presenting, self.signing, lambda: self.list), self.leases)
         self.manual = Manual(self.context, self.presence, self.signing, self.leases)
         self.heads: dict[str, Head] = {}
         for name in ("guard-1", "guard-2"):
             self.status(name)
 
+    def heard(self, event: AgentEvent, entry: Entry) -> list[Say]:
+        return [*self.offline.heard(event, entry.at), *self.leases.heard(event, entry)]
+
     def close(self) -> None:
+        self.offline.close()
         self.store.close()
 
     def wait(self, seconds: float) -> None:
@@ -129,7 +138,7 @@ class DeskBench:
     def tell(self, kind: str, name: str = "guard-1", **data: Any) -> Answered:
         """Let a terminal tell an event of a lease, as it comes out of its chain."""
         event = self.event(kind, name, **data)
-        return self.do(lambda: self.leases.heard(event, self.last))
+        return self.do(lambda: self.heard(event, self.last))
 
     def event(self, kind: str, name: str = "guard-1", **data: Any) -> AgentEvent:
         from policies.grants import Moment

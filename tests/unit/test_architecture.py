@@ -32,6 +32,7 @@ THIRD_PARTIES: dict[str, frozenset[str]] = {
     "policies/keys.py": frozenset({"cryptography"}),
     "drivers/transports/ssh.py": frozenset({"netmiko", "paramiko"}),
     "drivers/snmp/": frozenset({"pysnmp", "pyasn1", "gufo"}),
+    "drivers/snmp/usm.py": frozenset({"cryptography"}),
     "controller/cli/": frozenset({"click", "rich"}),
     "controller/inventory/": frozenset({"openpyxl"}),
     "controller/evidence/": frozenset({"openpyxl"}),

@@ -46,6 +46,19 @@ def here(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest
     return Cli(tmp_path / "none", capsys, monkeypatch)
 
 
+def test_a_dialect_that_commits_shows_how(here: Cli) -> None:
+    told = here("dialect", "show", "huawei_vrpv8", "--json").json
+    assert told["rollback"] == "device"
+    assert told["templates"]["commit"] == {
+        "now": ["commit"],
+        "trial": ["commit trial {trial_s} persist {trial_id}"],
+        "confirm": ["commit persist {trial_id}"],
+        "abort": ["abort trial persist {trial_id}"],
+        "discard": ["clear configuration candidate"],
+    }
+    assert told["templates"]["mode"]["leave access"] == ["undo port default vlan"]
+
+
 def test_a_recorded_answer_becomes_rows_without_a_site(here: Cli) -> None:
     ran = here("dialect", "parse", "cisco_ios", "show mac address-table", "--json", stdin=FDB.encode())
     assert ran.code == 0

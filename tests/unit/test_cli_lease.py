@@ -9,6 +9,7 @@ import pytest
 
 from tests.unit.cli_site import Cli
 from tests.unit.desk_bench import DeskBench
+from tests.unit.test_card_offline import Bench as OfflineBench
 from tests.unit.test_cli_json import examples, same
 
 SITE = """
@@ -122,6 +123,25 @@ class TestExplain:
         with bench.store.transaction():
             jti, _ = bench.manual.grant(wanted, "local:li", bench.now)
         assert "clause 7.2b fails" in park("explain", jti).out
+
+    def test_an_opening_without_a_connection_is_told_from_what_was_signed_for_it(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        folder = tmp_path / "cut"
+        folder.mkdir()
+        (folder / "site.toml").write_text(SITE + "[terminals.guard-1.offline]\n", "utf-8")
+        bench = OfflineBench(folder)
+        bench.used()
+        _, (permit, _) = bench.keep()
+        jti = bench.opens(permit)
+        park = Cli(folder, capsys, monkeypatch)
+        told = park("explain", jti, "--json")
+        assert (told.code, told.json["code"], told.json["same"]) == (0, "granted", True)
+        text = park("explain", jti).out
+        assert "allowed in advance, for hours without a connection" in text
+        assert "it comes to the same end" in text
+        assert "guard-1/offline" in park("lease", "list", "--all").out
+        bench.close()
 
     def test_what_is_no_entry_is_not_found(self, park: Cli) -> None:
         assert "no such entry" in park.refuses(2, "explain", "#99")

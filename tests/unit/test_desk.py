@@ -48,6 +48,13 @@ class TestSwipe:
         assert kept is not None
         assert (kept.state, kept.entry, kept.reader) == (GrantState.SIGNED, bench.last.seq, "gate")
 
+    def test_a_choice_is_confirmed_for_as_long_as_it_counts(self, bench: DeskBench) -> None:
+        (told,) = bench.ask(Purpose.CASE).notices
+        assert (told.kind, told.code, told.purposes) == (Kind.NEEDS, "chosen", ("case",))
+        assert told.until == int((bench.now + timedelta(seconds=60)).timestamp())
+        bench.wait(60)
+        assert bench.swipe().grants  # and that long it does count
+
     def test_without_one_asks_and_opens_for_the_answer(self, bench: DeskBench) -> None:
         told = bench.swipe()
         (asked,) = told.notices

@@ -23,6 +23,7 @@ from policies.messages.ack import ACK_TYPE
 from policies.messages.notice import NOTICE_TYPE, Notice
 from policies.messages.request import Request
 from policies.messages.status import State, Status
+from policies.offline.tokens import PERMIT_TYPE, SET_TYPE, read_permit, read_set
 from policies.texts import render
 from tests.unit.made_grants import BOOT, KEY, NONCE, NOW, OTHER_KEY, claims, token
 
@@ -35,6 +36,14 @@ NOTICE_CLAIMS = {
     "iss": "hq", "aud": "T1", "iat": NOW, "id": "n-1", "kind": "needs", "code": "second_refused", "because": "expired",
     "purposes": ["case", "other"], "until": NOW + 60, "jti": "g-1", "who": "王**",
 }  # fmt: skip
+SET_CLAIMS: dict[str, Any] = {
+    "iss": "hq", "aud": "T1", "iat": NOW, "boot": BOOT, "set": 7, "permits": 3, "key": "ab" * 32, "answer": 60,
+    "rule": {"length": "wiegand-26", "digits": "dec", "order": "as-read", "parity": False},
+}  # fmt: skip
+PERMIT_CLAIMS: dict[str, Any] = {
+    "iss": "hq", "aud": "T1", "sub": "c-1", "jti": "p-1", "iat": NOW, "valid": 3600, "boot": BOOT, "set": 7,
+    "bearer": "h-1", "second": True, "seconds": 600, "verifier": "cd" * 32, "scope": claims()["scope"],
+}  # fmt: skip
 ACK_CLAIMS = {"iss": "hq", "aud": "T1", "seq": 7, "digest": "ab" * 32}
 
 #: Each message: its schema's name, a right document with every member, and the reader.
@@ -43,6 +52,8 @@ MESSAGES: dict[str, tuple[dict[str, Any], Callable[[Any], object]]] = {
     "revoke": (REVOKE_CLAIMS, lambda document: read_revoke(token(document, REVOKE_TYPE), KEY.public)),
     "ack": (ACK_CLAIMS, lambda document: ack.read(token(document, ACK_TYPE), KEY.public)),
     "notice": (NOTICE_CLAIMS, lambda document: notice.read(token(document, NOTICE_TYPE), KEY.public)),
+    "offline_set": (SET_CLAIMS, lambda document: read_set(token(document, SET_TYPE), KEY.public)),
+    "offline": (PERMIT_CLAIMS, lambda document: read_permit(token(document, PERMIT_TYPE), KEY.public)),
     "request": (json.loads(REQUEST.encode()), lambda document: request.parse(plain(document))),
     "status": (json.loads(STATUS.encode()), lambda document: status.parse(plain(document))),
 }

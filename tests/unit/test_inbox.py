@@ -30,7 +30,9 @@ class Post(DeskBench):
     def start(self) -> None:
         super().start()
         readers = Readers.load(self.site)
-        self.inbox = Inbox(self.context, Desks(self.desk, self.leases, self.events, self.presence, readers))
+        self.inbox = Inbox(
+            self.context, Desks(self.desk, self.leases, self.events, self.presence, readers, self.offline)
+        )
         self.mids = 0
 
     def message(self, topic: str, payload: bytes, *, retained: bool = False) -> Message:

@@ -9,29 +9,52 @@ import pytest
 
 from lab.cables import find_port, first_cables, loose_name
 from lab.folder import HEADER, earlier_secrets, inventory_csv, of_the_lab, site_toml
+from lab.initial import initial
 from lab.secrets import SwitchSecrets, load, make, save
-from lab.site import PREFIX, SITE
-from lab.switches import SwitchBox, cisco_initial, neighbours, persona_config
+from lab.site import DEFAULT, PREFIX, SITE, VENDORS, SiteSpec
+from lab.switch.loopback import LoopbackDataPlane
+from lab.switch.persona.config import parse
+from lab.switch.persona.vendor import find
+from lab.switches import SwitchBox, neighbours, persona_config
 from policies.errors import ConfigError, NotFound, UsageError
 from policies.load import load_site
 from policies.names.mac import parse_mac
 
+SITES = pytest.mark.parametrize("site", [DEFAULT, VENDORS], ids=["default", "vendors"])
 
-def test_every_port_has_one_cable_and_every_address_one_owner() -> None:
-    ends = [(entry.switch, entry.interface) for entry in first_cables().values()]
-    ends += [(name, SITE.switch[name].interface(port)) for link in SITE.uplinks for name, port in (link.a, link.b)]
+
+@SITES
+def test_every_port_has_one_cable_and_every_address_one_owner(site: SiteSpec) -> None:
+    ends = [(entry.switch, entry.interface) for entry in first_cables(site).values()]
+    ends += [(name, site.switch[name].interface(port)) for link in site.uplinks for name, port in (link.a, link.b)]
     assert len(ends) == len(set(ends))
     for field in ("name", "mac", "ip"):
-        assert len({getattr(host, field) for host in SITE.hosts}) == len(SITE.hosts)
-    assert {int(host.mac[:2], 16) & 3 for host in SITE.hosts} == {2}, "locally administered, not a group"
+        assert len({getattr(host, field) for host in site.hosts}) == len(site.hosts)
+    assert {int(host.mac[:2], 16) & 3 for host in site.hosts} == {2}, "locally administered, not a group"
+    assert len({switch.host for switch in site.switches}) == len(site.switches)
 
 
-def test_names_fit_the_kernel() -> None:
-    for switch in SITE.switches:
+@SITES
+def test_names_fit_the_kernel(site: SiteSpec) -> None:
+    for switch in site.switches:
         for interface in switch.ports.values():
             assert len(loose_name(switch.name, interface)) <= 15
-    assert all(name.startswith(PREFIX) for name in SITE.namespaces())
-    assert len(set(SITE.namespaces())) == 2 + len(SITE.switches) + len(SITE.hosts)
+    assert all(name.startswith(PREFIX) for name in site.namespaces())
+    assert len(set(site.namespaces())) == 2 + len(site.switches) + len(site.hosts)
+
+
+@pytest.mark.parametrize("name", [switch.name for switch in VENDORS.switches if not switch.bare])
+def test_every_vendors_switch_starts_as_the_installer_left_it(name: str, tmp_path: Path) -> None:
+    box = SwitchBox(VENDORS.switch[name], make(), VENDORS, tmp_path)
+    box.folder.mkdir()
+    config = parse(persona_config(box))
+    plane = LoopbackDataPlane(list(config.ports.values()))
+    switch = find(config.platform).switch(config, plane)
+    switch.boot()
+    assert [line for line in switch.log_lines if "passed over" in line] == []
+    uplink = box.spec.interface(next(iter(VENDORS.uplink_ports(name))))
+    assert plane.state(uplink).trunk == (1, frozenset({100}))
+    assert {plane.state(port).access for port in plane.ports() if port != uplink} == {100}
 
 
 def test_the_declaration_loads_and_says_what_the_site_is(tmp_path: Path) -> None:
@@ -60,7 +83,7 @@ def test_the_inventory_lists_all_but_the_rogue_and_the_spare_in_every_spelling()
 
 
 def test_a_careless_installer_left_every_port_open_in_the_face_vlan() -> None:
-    lines = cisco_initial(SITE.switch["sw2"], SITE).splitlines()
+    lines = initial(SITE.switch["sw2"], SITE).splitlines()
     assert lines.count(" switchport access vlan 100") == 22
     assert lines.count(" switchport trunk allowed vlan 100") == 2
     assert not [line for line in lines if "port-security" in line]
@@ -72,8 +95,6 @@ def test_neighbours_of_an_uplink_are_each_others() -> None:
 
 
 def test_the_personas_configuration_is_one_that_it_reads(tmp_path: Path) -> None:
-    from lab.switch.persona.config import parse
-
     box = SwitchBox(SITE.switch["sw2"], make(), SITE, tmp_path)
     config = parse(persona_config(box))
     assert (config.listen, config.ssh_port, config.snmp_port) == ("198.18.0.12", 22, 161)

@@ -7,12 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.switch.loopback import LoopbackDataPlane
-from lab.switch.persona import configure, configure_port, exec_commands, names, render
+from lab.switch.persona.cisco import configure, configure_port, exec_commands, names, render
+from lab.switch.persona.cisco.configure_port import apply_text
+from lab.switch.persona.cisco.language import grammar
+from lab.switch.persona.cisco.switch import CiscoSwitch
 from lab.switch.persona.config import parse
-from lab.switch.persona.configure_port import apply_text
 from lab.switch.persona.faults import Faults
-from lab.switch.persona.grammar import SyntaxProblem, grammar
-from lab.switch.persona.state import Switch
+from lab.switch.persona.grammar import SyntaxProblem
+from lab.switch.persona.model import from_octets
+from lab.switch.persona.vendor import find
 
 CONFIG = """\
 hostname east
@@ -63,12 +66,12 @@ end
 """
 
 
-def make(initial: str = "") -> Switch:
+def make(initial: str = "") -> CiscoSwitch:
     """Boot a switch of two ports."""
     ports = {"GigabitEthernet1/0/1": "p1", "GigabitEthernet1/0/2": "p2"}
     config = parse({"name": "sw1", "hostname": "sw1", "ports": ports, "initial": initial})
-    switch = Switch(config, LoopbackDataPlane(["p1", "p2"]))
-    switch.boot(apply_text)
+    switch = CiscoSwitch(config, LoopbackDataPlane(["p1", "p2"]))
+    switch.boot()
     return switch
 
 
@@ -91,7 +94,7 @@ def test_the_first_boot_saves_the_initial_configuration() -> None:
     assert switch.unsaved() is False
     apply_text(switch, "hostname changed")
     assert switch.unsaved() is True
-    switch.boot(apply_text)
+    switch.boot()
     assert switch.running.hostname == "east"
 
 
@@ -169,7 +172,7 @@ def test_vlan_lists_survive_being_written_and_read(numbers: frozenset[int]) -> N
 
 @given(st.binary(min_size=6, max_size=6))
 def test_macs_survive_being_written_and_read(raw: bytes) -> None:
-    mac = names.from_octets(raw)
+    mac = from_octets(raw)
     assert names.parse_mac(names.dotted(mac)) == mac
 
 
@@ -189,6 +192,6 @@ def test_an_unknown_fault_is_refused() -> None:
         Faults().add("explode")
 
 
-def test_a_configuration_file_for_another_platform_is_refused() -> None:
-    with pytest.raises(ValueError, match="no persona for platform 'huawei_vrp'"):
-        parse({"name": "a", "hostname": "a", "ports": {}, "platform": "huawei_vrp"})
+def test_a_platform_without_a_persona_is_refused() -> None:
+    with pytest.raises(ValueError, match="no persona for platform 'zte_zxros'"):
+        find("zte_zxros")

@@ -8,11 +8,11 @@ import pytest
 
 from lab.switch.loopback import LoopbackDataPlane
 from lab.switch.persona import security
+from lab.switch.persona.cisco.configure import ConfigMode
+from lab.switch.persona.cisco.configure_port import config_mode
+from lab.switch.persona.cisco.switch import CiscoSwitch
 from lab.switch.persona.config import parse
-from lab.switch.persona.configure import ConfigMode
-from lab.switch.persona.configure_port import apply_text, config_mode
 from lab.switch.persona.model import Interface
-from lab.switch.persona.state import Switch
 
 CAMERA, LAPTOP, OTHER = "00:11:22:33:44:55", "66:77:88:99:aa:bb", "02:00:00:00:00:01"
 
@@ -25,11 +25,11 @@ class Bench:
         self.plane = LoopbackDataPlane(["p1", "p2", "p3", "p4"], self.now)
         ports = {f"GigabitEthernet1/0/{number}": f"p{number}" for number in range(1, 5)}
         config = parse({"name": "sw1", "hostname": "sw1", "ports": ports, "initial": initial})
-        self.switch = Switch(config, self.plane, self.now)
+        self.switch = CiscoSwitch(config, self.plane, self.now)
         self.events: list[tuple[str, str]] = []
         self.switch.event_listeners.append(lambda kind, entry: self.events.append((kind, entry.name if entry else "")))
-        self.switch.boot(apply_text)
-        self.plane.watch(lambda port, mac, vlan: security.foreign_frame(self.switch, port, mac, vlan))
+        self.switch.boot()
+        self.plane.watch(self.switch.foreign_frame)
         self.mode: ConfigMode = config_mode(self.switch)
 
     def now(self) -> float:

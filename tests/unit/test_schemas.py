@@ -30,7 +30,7 @@ from tests.unit.test_usb_lock import COMMAND
 #: The schemas of what is said on each kind of topic. A checkpoint is a signed note (docs/ledger.md), and no JSON.
 OF_KIND: dict[Kind, tuple[str, ...]] = {
     Kind.SWIPE: ("swipe",),
-    Kind.GRANT: ("grant", "notice"),
+    Kind.GRANT: ("grant", "notice", "offline", "offline_set"),
     Kind.REVOKE: ("revoke",),
     Kind.REQUEST: ("request",),
     Kind.EVENT: ("event",),

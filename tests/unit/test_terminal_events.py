@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from controller.broker.say import Say
+from controller.store.terminals import revoke_key, trust_key
 from policies import canonical
 from policies.keys import SigningKey
 from policies.messages import ack as acks
@@ -134,6 +135,18 @@ class TestForged:
     def test_of_a_terminal_that_is_not_enrolled(self, bench: DeskBench) -> None:
         bench.store.execute("DELETE FROM terminal_key")
         assert take(bench, *made(bench, 1)) == ([], ["terminal.chain_not_enrolled"])
+
+    def test_of_a_terminal_whose_key_was_revoked(self, bench: DeskBench) -> None:
+        before, after, later = made(bench, 3)
+        assert take(bench, before)[0][0].seq == 1
+        with bench.store.transaction() as connection:
+            revoke_key(connection, "guard-1", bench.now)
+        assert take(bench, before, after) == ([], ["terminal.chain_revoked"])
+        assert numbers(bench) == [1]
+        with bench.store.transaction() as connection:
+            trust_key(connection, "guard-1", AGENT.public, bench.now)  # enrolled anew: its chain goes on
+        found, told = take(bench, after, later)
+        assert (found[0].seq, told) == (3, [])
 
     def test_under_another_terminals_topic(self, bench: DeskBench) -> None:
         trust(bench, AGENT, "guard-2")

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from lab.switch.dataplane import FdbEntry
-from lab.switch.persona import ber, mib, show_ports
+from lab.switch.persona import ber, mib
 from lab.switch.persona.ber import Malformed, Oid, Value
-from lab.switch.persona.sets import SetRefused, apply_sets
+from lab.switch.persona.sets import SetRefused
 from lab.switch.persona.state import Switch
+from lab.switch.persona.vendor import Row, Tables
 
 #: A response stays within `snmp-server packetsize`'s default of 1500 octets.
 _ROOM = 1400
@@ -34,15 +35,15 @@ class View:
     """Sorted rows with their encodings."""
 
     oids: list[Oid]
-    rows: list[mib.Row]
+    rows: list[Row]
 
     @classmethod
-    def of(cls, rows: list[mib.Row]) -> View:
+    def of(cls, rows: list[Row]) -> View:
         """Sort rows."""
         rows = sorted(rows, key=lambda row: row[0])
         return cls([row[0] for row in rows], rows)
 
-    def find(self, oid: Oid) -> mib.Row | None:
+    def find(self, oid: Oid) -> Row | None:
         """Give the row of exactly `oid`."""
         at = bisect_left(self.oids, oid)
         return self.rows[at] if at < len(self.oids) and self.oids[at] == oid else None
@@ -55,11 +56,12 @@ class View:
 class Agent:
     """The agent of one switch."""
 
-    def __init__(self, switch: Switch) -> None:
+    def __init__(self, switch: Switch, tables: Tables) -> None:
         self.switch = switch
+        self.tables = tables
         self._read_at = -_FRESH
         self._version = -1
-        self._general: tuple[object, list[mib.Row]] = (None, [])
+        self._general: tuple[object, list[Row]] = (None, [])
         self._views: dict[int, View] = {}
         self._state: object = None
         self._learned: list[FdbEntry] = []
@@ -98,33 +100,32 @@ class Agent:
             self._refresh(now)
         found = self._views.get(vlan)
         if found is None:
-            rows = mib.bridge(self.switch, vlan, self._learned)
+            rows = self.tables.bridge(self.switch, vlan, self._learned)
             found = self._views[vlan] = View.of([*self._general[1], *rows])
         return found
 
     def _refresh(self, now: float) -> None:
         links = self.switch.links()
-        self._learned = show_ports.mac_rows(self.switch)
+        self._learned = self.switch.learned()
         learned = tuple((row.vlan, row.mac, row.port) for row in self._learned)
         key = (self.switch.version, tuple(links.values()))
         if key != self._general[0]:
-            self._general = (key, mib.general(self.switch, links))
+            self._general = (key, self.tables.general(self.switch, links))
             self._state = None
         if self._state != (key, learned):
             self._state = (key, learned)
             self._views.clear()
         self._read_at, self._version = now, self.switch.version
 
-    def row(self, row: mib.Row) -> mib.Row:
+    def row(self, row: Row) -> Row:
         """Fill in what changes with time."""
         if row[0] == mib.UPTIME:
             return row[0], row[1], int((self.switch.now() - self.switch.booted) * 100)
         return row
 
-    def context(self, suffix: str) -> int | None:
-        """Give the VLAN of a context: empty is VLAN 1; None when the switch has no such VLAN."""
-        vlan = int(suffix) if suffix else 1
-        return vlan if vlan in self.switch.running.vlans else None
+    def context(self, name: str) -> int | None:
+        """Give the VLAN of a v3 context; None when the switch has no such context."""
+        return self.tables.context(self.switch, None, name)
 
     # -- requests -------------------------------------------------------------------------------------------------
 
@@ -148,10 +149,10 @@ class Agent:
         return ber.tlv(ber.SEQUENCE, head + ber.tlv(ber.RESPONSE, pdu))
 
     def _community(self, given: str) -> int | None:
-        name, _, suffix = given.partition("@")
-        if name != self.switch.config.snmp.community or (suffix and not suffix.isdigit()):
+        name, at, suffix = given.partition("@")
+        if name != self.switch.config.snmp.community:
             return None
-        return self.context(suffix)
+        return self.tables.context(self.switch, suffix if at else None, "")
 
     def _respond(
         self, kind: int, vlan: int, counts: tuple[int, int], asked: list[tuple[Oid, int, Value]]
@@ -172,7 +173,7 @@ class Agent:
             return 0, 0, self._bulk(view, max(counts[0], 0), max(counts[1], 0), [oid for oid, _, _ in asked])
         raise Malformed
 
-    def get(self, view: View, oid: Oid) -> mib.Row:
+    def get(self, view: View, oid: Oid) -> Row:
         """Give the row of `oid`, or the exception of RFC 3416 in its place."""
         found = view.find(oid)
         if found is not None:
@@ -181,7 +182,7 @@ class Agent:
         known = at < len(view.oids) and view.oids[at][: len(oid) - 1] == oid[:-1]
         return oid, ber.NO_INSTANCE if known else ber.NO_OBJECT, None
 
-    def following(self, view: View, oid: Oid) -> mib.Row:
+    def following(self, view: View, oid: Oid) -> Row:
         """Give the row behind `oid`, or endOfMibView."""
         at = view.after(oid)
         return self.row(view.rows[at]) if at < len(view.rows) else (oid, ber.END_OF_VIEW, None)
@@ -210,7 +211,7 @@ class Agent:
 
     def set(self, asked: list[tuple[Oid, int, Value]]) -> None:
         """Do a SET as a whole or not at all; raises SetRefused."""
-        apply_sets(self.switch, asked)
+        self.tables.set(self.switch, asked)
         self.switch.configured("snmp")
 
 

@@ -1,4 +1,4 @@
-"""The command grammar: patterns from words/*.txt, matched with abbreviations as IOS does."""
+"""The command grammar: patterns from a vendor's words/*.txt, matched with abbreviations as its parser does."""
 
 from __future__ import annotations
 
@@ -9,25 +9,60 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 
-from lab.switch.persona import names
-
-#: Readers of values; None means that the text is no such value.
-_READERS: dict[str, Callable[[str], object | None]] = {
-    "intf": names.interface,
-    "mac": names.parse_mac,
-    "vlans": names.parse_vlans,
-    "word": lambda text: text,
-}
+#: Reads a value; None means that the text is no such value.
+Reader = Callable[[str], object | None]
 _PIECE = re.compile(r"<[^>]+>|\[|\]|\{|\}|\||[^\s\[\]{}|<>]+")
 
 
 class SyntaxProblem(Exception):
-    """A line that is no command: `kind` is invalid, incomplete or ambiguous; `at` is where the caret goes."""
+    """A line that is no command: `kind` is invalid, incomplete or ambiguous.
 
-    def __init__(self, kind: str, at: int = 0) -> None:
+    `at` is the first letter that fits nothing, `start` the beginning of its word, where other vendors put the caret.
+    `expected` is what could have stood there: a keyword (word), a value, or nothing more.
+    """
+
+    def __init__(self, kind: str, at: int = 0, start: int | None = None, expected: str = "word") -> None:
         super().__init__(kind)
         self.kind = kind
         self.at = at
+        self.start = at if start is None else start
+        self.expected = expected
+
+
+def _word(text: str) -> str:
+    return text
+
+
+@dataclass(frozen=True)
+class Readers:
+    """How a vendor writes values: `word` reads one word by the type's name, `rest` the rest of the line.
+
+    `interface` reads an interface's name (type intf), which may be typed with a space behind a word that `is_kind`
+    knows. The types ip, word, line and numbers (1-4094) are everybody's.
+    """
+
+    interface: Callable[[str], str | None]
+    is_kind: Callable[[str], bool]
+    word: dict[str, Reader] = field(default_factory=dict)
+    rest: dict[str, Reader] = field(default_factory=dict)
+
+    def read(self, kind: str, tokens: list[tuple[str, int]], index: int, line: str) -> tuple[object | None, int]:
+        """Read the value at `index`; give it (None: no such value) and the number of words it took."""
+        token, at = tokens[index]
+        if kind == "line" or kind in self.rest:
+            return self.rest.get(kind, _word)(line[at:].rstrip()), len(tokens) - index
+        if kind == "intf":
+            if self.is_kind(token) and index + 1 < len(tokens):
+                return self.interface(token + tokens[index + 1][0]), 2
+            return self.interface(token), 1
+        if kind[0].isdigit():
+            low, _, high = kind.partition("-")
+            return (int(token) if token.isdigit() and int(low) <= int(token) <= int(high) else None), 1
+        return {"ip": _ip, "word": _word, **self.word}[kind](token), 1
+
+    def unfinished(self, kind: str, token: str) -> bool:
+        """Tell whether a word is the first half of a value that is typed with a space."""
+        return kind in {"intf", "range"} and self.is_kind(token)
 
 
 @dataclass(slots=True)
@@ -41,8 +76,8 @@ class Match:
 
     @property
     def no(self) -> bool:
-        """Tell whether this is a `no` form."""
-        return bool(self.words) and self.words[0] == "no"
+        """Tell whether this is a `no` (or `undo`) form."""
+        return bool(self.words) and self.words[0] in {"no", "undo"}
 
 
 @dataclass(slots=True)
@@ -56,8 +91,9 @@ class _Node:
 class Grammar:
     """The commands of one mode."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, readers: Readers) -> None:
         self._root = _Node()
+        self._readers = readers
         for line in text.splitlines():
             if line and not line.startswith("#"):
                 user = line.startswith(">")
@@ -86,7 +122,7 @@ class Grammar:
         found = Match("", [], {})
         node, index = self._root, 0
         while index < len(tokens):
-            node, index = _step(node, tokens, index, line, found)
+            node, index = self._step(node, tokens, index, line, found)
         if not node.handler:
             raise SyntaxProblem("incomplete")
         found.handler, found.user = node.handler, node.user
@@ -99,55 +135,36 @@ class Grammar:
         partial = "" if not line or line.endswith(" ") or not tokens else tokens.pop()[0].lower()
         index = 0
         while index < len(tokens):
-            node, index = _step(node, tokens, index, line, Match("", [], {}))
+            node, index = self._step(node, tokens, index, line, Match("", [], {}))
         words = sorted(word for word in node.literals if word.startswith(partial))
         values = [f"<{kind}>" if kind[0].isdigit() else kind.upper() for _, kind in node.values] if not partial else []
         return [*words, *values, *(["<cr>"] if node.handler and not partial else [])]
 
-
-def _step(node: _Node, tokens: list[tuple[str, int]], index: int, line: str, found: Match) -> tuple[_Node, int]:
-    """Take the token at `index`; give the node behind it and the index of the next token."""
-    token, at = tokens[index]
-    word = token.lower()
-    if word in node.literals:
-        found.words.append(word)
-        return node.literals[word], index + 1
-    candidates = [name for name in node.literals if name.startswith(word)]
-    if len(candidates) == 1:
-        found.words.append(candidates[0])
-        return node.literals[candidates[0]], index + 1
-    for (name, kind), child in node.values.items():
-        value, used = _read(kind, tokens, index, line)
-        if value is not None:
-            found.values[name] = value
-            return child, index + used
-    if candidates:
-        raise SyntaxProblem("ambiguous", at)
-    if not node.literals and not node.values:
-        raise SyntaxProblem("invalid", at)
-    if _needs_more(node, token) and index + 1 == len(tokens):
-        raise SyntaxProblem("incomplete")
-    raise SyntaxProblem("invalid", at + _common(node, word))
-
-
-def _needs_more(node: _Node, token: str) -> bool:
-    """Tell whether a token is the first half of an interface name typed with a space."""
-    return any(kind in {"intf", "range"} for _, kind in node.values) and token.isalpha() and names.is_kind(token)
-
-
-def _read(kind: str, tokens: list[tuple[str, int]], index: int, line: str) -> tuple[object | None, int]:
-    token, at = tokens[index]
-    if kind in {"line", "range"}:
-        text = line[at:].rstrip()
-        return (text if kind == "line" else _interfaces(text)), len(tokens) - index
-    if kind == "intf" and token.isalpha() and index + 1 < len(tokens):
-        return names.interface(token + tokens[index + 1][0]), 2
-    if kind == "ip":
-        return _ip(token), 1
-    if kind[0].isdigit():
-        low, _, high = kind.partition("-")
-        return (int(token) if token.isdigit() and int(low) <= int(token) <= int(high) else None), 1
-    return _READERS[kind](token), 1
+    def _step(
+        self, node: _Node, tokens: list[tuple[str, int]], index: int, line: str, found: Match
+    ) -> tuple[_Node, int]:
+        """Take the token at `index`; give the node behind it and the index of the next token."""
+        token, at = tokens[index]
+        word = token.lower()
+        if word in node.literals:
+            found.words.append(word)
+            return node.literals[word], index + 1
+        candidates = [name for name in node.literals if name.startswith(word)]
+        if len(candidates) == 1:
+            found.words.append(candidates[0])
+            return node.literals[candidates[0]], index + 1
+        for (name, kind), child in node.values.items():
+            value, used = self._readers.read(kind, tokens, index, line)
+            if value is not None:
+                found.values[name] = value
+                return child, index + used
+        if candidates:
+            raise SyntaxProblem("ambiguous", at)
+        if not node.literals and not node.values:
+            raise SyntaxProblem("invalid", at, expected="nothing")
+        if index + 1 == len(tokens) and any(self._readers.unfinished(kind, token) for _, kind in node.values):
+            raise SyntaxProblem("incomplete")
+        raise SyntaxProblem("invalid", at + _common(node, word), at, "value" if node.values else "word")
 
 
 def _ip(token: str) -> str | None:
@@ -155,20 +172,6 @@ def _ip(token: str) -> str | None:
         return str(ipaddress.IPv4Address(token))
     except ValueError:
         return None
-
-
-def _interfaces(text: str) -> list[str] | None:
-    """Read `Gi1/0/1 - 4, gi1/0/7` as full names."""
-    found: list[str] = []
-    for part in text.split(","):
-        first, _, last = part.partition("-")
-        name = names.interface(first)
-        if name is None or (last and not last.strip().isdigit()):
-            return None
-        kind, numbers = names.split(name)
-        head = kind + "".join(f"{number}/" for number in numbers[:-1])
-        found += [f"{head}{number}" for number in range(numbers[-1], int(last or numbers[-1]) + 1)]
-    return found
 
 
 def _common(node: _Node, word: str) -> int:
@@ -230,12 +233,6 @@ def _nodes(node: _Node) -> Iterator[_Node]:
 
 
 @cache
-def grammar(name: str) -> Grammar:
-    """Give the grammar of a mode: exec, config, interface or vlan."""
-    return Grammar(text(f"{name}.txt"))
-
-
-@cache
-def text(name: str) -> str:
-    """Read a file of vendor words."""
-    return (resources.files("lab.switch.persona") / "words" / name).read_text(encoding="utf-8")
+def words(package: str, name: str) -> str:
+    """Read a file of a vendor's words: `package` is lab.switch.persona.VENDOR."""
+    return (resources.files(package) / "words" / name).read_text(encoding="utf-8")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 
-from lab.switch.persona import names
-
-#: Port modes as `show interfaces switchport` names them.
-ACCESS, TRUNK, DYNAMIC = "static access", "trunk", "dynamic auto"
+#: The port mode that every vendor has; the words of the others are the vendor's own.
+TRUNK = "trunk"
 
 
 class Rejected(Exception):
@@ -27,11 +26,11 @@ class SecureMac:
 
 @dataclass(slots=True)
 class Security:
-    """The port-security feature of one port with its counters."""
+    """The port-security feature of one port with its counters; `violation` is the vendor's word for what happens."""
 
     enabled: bool = False
     maximum: int = 1
-    violation: str = "shutdown"
+    violation: str = ""
     sticky: bool = False
     aging_time: int = 0
     aging_type: str = "absolute"
@@ -48,18 +47,21 @@ class Security:
 
 @dataclass(slots=True)
 class Interface:
-    """One interface; `port` is the data plane's name of it, empty for an SVI or a port that leads nowhere."""
+    """One interface; `port` is the data plane's name of it, empty for a VLAN's or a port that leads nowhere.
+
+    `flags` and `extra` hold what only the vendor's own code reads: settings that are on, and lines as they were typed.
+    """
 
     name: str
     port: str = ""
     description: str = ""
-    mode: str = DYNAMIC
+    mode: str = ""
     access_vlan: int = 1
     native_vlan: int = 1
     allowed: frozenset[int] | None = None
-    nonegotiate: bool = False
     shutdown: bool = False
     verify: str = ""
+    flags: set[str] = field(default_factory=set)
     extra: list[str] = field(default_factory=list)
     security: Security = field(default_factory=Security)
     err_disabled: str = ""
@@ -68,13 +70,17 @@ class Interface:
 
     @property
     def physical(self) -> bool:
-        """Tell a switch port from an SVI."""
-        return not self.name.startswith("Vlan")
+        """Tell a switch port from a VLAN's interface (Vlan1, Vlanif1, Vlan-interface1)."""
+        return not self.name.lower().startswith("vlan")
 
     @property
     def trunk(self) -> bool:
         """Tell whether the port forwards as a trunk."""
         return self.mode == TRUNK
+
+    def flag(self, word: str, *, on: bool) -> None:
+        """Turn a setting of the vendor's own on or off."""
+        self.flags.add(word) if on else self.flags.discard(word)
 
     def vlan_of(self, entry: SecureMac) -> int:
         """Give the VLAN of a secure address: its own, else the port's."""
@@ -91,7 +97,7 @@ class Interface:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """A static entry of the IP source binding table."""
+    """A static entry of the IP source binding table; `vlan` 0 where none was given."""
 
     mac: str
     vlan: int
@@ -105,7 +111,10 @@ def _default_vlans() -> dict[int, str]:
 
 @dataclass(slots=True)
 class Running:
-    """The running configuration (and, in each Interface, what the port went through since)."""
+    """The running configuration (and, in each Interface, what the port went through since).
+
+    `flags`, `extra` and `lines` (sections by their head) hold what only the vendor's own code reads.
+    """
 
     hostname: str
     interfaces: dict[str, Interface]
@@ -116,6 +125,7 @@ class Running:
     recovery_causes: set[str] = field(default_factory=set)
     recovery_interval: int = 300
     lldp: bool = False
+    flags: set[str] = field(default_factory=set)
     extra: list[str] = field(default_factory=list)
     lines: dict[str, list[str]] = field(default_factory=dict)
 
@@ -126,8 +136,10 @@ class Running:
 
 def restore(live: Running, saved: Running) -> None:
     """Bring `live` back to what `saved` (a deep copy of it) was, in place: open sessions hold its interfaces."""
+    for name in live.interfaces.keys() - saved.interfaces.keys():
+        del live.interfaces[name]
     for name, before in saved.interfaces.items():
-        entry = live.interfaces[name]
+        entry = live.interfaces.setdefault(name, before)
         for attribute in fields(Interface):
             setattr(entry, attribute.name, getattr(before, attribute.name))
     for attribute in fields(Running):
@@ -135,8 +147,18 @@ def restore(live: Running, saved: Running) -> None:
             setattr(live, attribute.name, getattr(saved, attribute.name))
 
 
-def factory_default(hostname: str, ports: dict[str, str]) -> Running:
-    """Make the configuration of a switch without one: `ports` maps interface names to data plane ports."""
-    interfaces = {name: Interface(name, port) for name, port in sorted(ports.items(), key=lambda p: names.order(p[0]))}
-    interfaces["Vlan1"] = Interface("Vlan1", extra=["no ip address"])
-    return Running(hostname, interfaces)
+def forget_dynamic(entry: Interface) -> None:
+    """Forget the dynamic secure addresses of a port, as a switch does when the link goes down."""
+    macs = entry.security.macs
+    for mac in [mac for mac, secure in macs.items() if secure.kind == "dynamic"]:
+        del macs[mac]
+
+
+def octets(mac: str) -> bytes:
+    """Give the six octets of a MAC."""
+    return bytes.fromhex(mac.replace(":", ""))
+
+
+def from_octets(raw: bytes | Iterable[int]) -> str:
+    """Spell six octets as aa:bb:cc:dd:ee:ff."""
+    return bytes(raw).hex(":")

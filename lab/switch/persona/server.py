@@ -7,20 +7,17 @@ import contextlib
 import json
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncssh
 
 from lab.switch.dataplane import DataPlane
-from lab.switch.persona import render, security
 from lab.switch.persona.agent import Agent
 from lab.switch.persona.config import Config
-from lab.switch.persona.configure_port import apply_text
 from lab.switch.persona.faults import Faults
-from lab.switch.persona.shell import Dropped, Shell
-from lab.switch.persona.state import Switch
+from lab.switch.persona.session import Dropped
 from lab.switch.persona.traps import TrapSender
+from lab.switch.persona.vendor import find
 
 log = logging.getLogger("portseal.persona")
 #: Frames that wait for the loop at most; a flood beyond that is counted as less than it was.
@@ -97,8 +94,10 @@ class Persona:
     def __init__(self, config: Config, dataplane: DataPlane, now: Callable[[], float] | None = None) -> None:
         self.config = config
         self.faults = Faults(config.faults)
-        self.switch = Switch(config, dataplane, now) if now else Switch(config, dataplane)
-        self.agent = Agent(self.switch)
+        vendor = find(config.platform)
+        self._vendor = vendor
+        self.switch = vendor.switch(config, dataplane, now) if now else vendor.switch(config, dataplane)
+        self.agent = Agent(self.switch, vendor.tables)
         self.ssh_port = 0
         self.snmp_port = 0
         self._connections: set[asyncssh.SSHServerConnection] = set()
@@ -107,12 +106,12 @@ class Persona:
         self._control: asyncio.Server | None = None
         self._reload: tuple[asyncio.TimerHandle, str] | None = None
         self._pending = 0
-        self._traps = TrapSender(self.switch)
+        self._traps = TrapSender(self.switch, vendor.tables)
 
     async def start(self) -> None:
         """Boot the switch, listen, and write the ready file."""
         loop = asyncio.get_running_loop()
-        self.switch.boot(apply_text)
+        self.switch.boot()
         self.switch.dataplane.watch(lambda *frame: self._foreign(loop, frame))
         self._acceptor = await asyncssh.create_server(
             lambda: _Login(self.config, self.faults, self._connections),
@@ -178,7 +177,7 @@ class Persona:
                 return await read()
 
         screen = _Screen(process.stdout)
-        shell = Shell(self.switch, self.faults, self, read, screen.write)
+        shell = self._vendor.session(self.switch, self.faults, self, read, screen.write)
         shell.user = str(process.get_extra_info("username"))
         try:
             if process.command:
@@ -212,19 +211,12 @@ class Persona:
 
     def _reboot(self) -> None:
         self._drop_sessions()
-        self.switch.boot(apply_text)
+        self.switch.boot()
 
-    def schedule(self, seconds: float, reason: str) -> str:
-        """Reboot in `seconds`; give the moment as IOS writes it."""
+    def schedule(self, seconds: float, reason: str) -> None:
+        """Reboot in `seconds`."""
         self.unschedule()
-        handle = asyncio.get_running_loop().call_later(seconds, self._reboot)
-        moment = render.when(datetime.now(UTC) + timedelta(seconds=seconds))
-        minutes = int(seconds) // 60
-        words = f"Reload scheduled for {moment} (in {minutes} minutes)" + (
-            f"\nReload reason: {reason}" if reason else ""
-        )
-        self._reload = (handle, words)
-        return moment
+        self._reload = (asyncio.get_running_loop().call_later(seconds, self._reboot), reason)
 
     def unschedule(self) -> bool:
         """Forget a scheduled reboot; tell whether there was one."""
@@ -234,9 +226,12 @@ class Persona:
         self._reload = None
         return True
 
-    def scheduled(self) -> str:
-        """Describe a scheduled reboot; empty without one."""
-        return "" if self._reload is None else self._reload[1]
+    def scheduled(self) -> tuple[float, str] | None:
+        """Give the seconds until a scheduled reboot and its reason; None without one."""
+        if self._reload is None:
+            return None
+        handle, reason = self._reload
+        return handle.when() - asyncio.get_running_loop().time(), reason
 
     # -- frames, time, control ------------------------------------------------------------------------------------
 
@@ -250,12 +245,12 @@ class Persona:
 
     def _foreign_here(self, port: str, mac: str, vlan: int) -> None:
         self._pending -= 1
-        security.foreign_frame(self.switch, port, mac, vlan)
+        self.switch.foreign_frame(port, mac, vlan)
 
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(self.config.link_poll)
-            security.tick(self.switch)
+            self.switch.tick()
 
     async def _controlled(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve the control socket: one JSON object a line, answered with one."""

@@ -1,18 +1,22 @@
-"""The switch itself: running and startup configuration, and the data plane that follows them."""
+"""The switch itself: running and startup configuration, and the data plane that follows them.
+
+What every vendor's switch does is here; what only one vendor's does is in its subclass (cisco/switch.py, …).
+"""
 
 from __future__ import annotations
 
 import json
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 
-from lab.switch.dataplane import Admission, DataPlane
-from lab.switch.persona import names, render
+from lab.switch.dataplane import Admission, DataPlane, FdbEntry
+from lab.switch.persona import security
 from lab.switch.persona.config import Config
-from lab.switch.persona.model import Interface, Running, factory_default
+from lab.switch.persona.model import Interface, Running, forget_dynamic
 
 #: What one port was last told; only differences go to the data plane, because each one forgets what was learned.
 _Told = tuple[bool, tuple[int, frozenset[int]] | int, Admission]
@@ -20,15 +24,19 @@ _Told = tuple[bool, tuple[int, frozenset[int]] | int, Admission]
 Event = Callable[[str, Interface | None], None]
 
 
-class Switch:
+class Switch(ABC):
     """One switch. All methods are called in the persona's event loop; `now` gives monotonic seconds."""
+
+    #: The first three octets of the addresses of its own, and the cause that a port gives which port security shut.
+    oui = ""
+    violation_cause = ""
 
     def __init__(self, config: Config, dataplane: DataPlane, now: Callable[[], float] = time.monotonic) -> None:
         self.config = config
         self.dataplane = dataplane
         self.now = now
         self.booted = now()
-        self.running: Running = factory_default(config.hostname, config.ports)
+        self.running: Running = self.factory_default()
         self.startup: str | None = None
         self.version = 0
         self.changed: tuple[datetime, str] | None = None
@@ -41,17 +49,63 @@ class Switch:
         self._told: dict[str, _Told] = {}
         self._links: dict[str, bool] = {}
 
+    # -- what a vendor says -------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def factory_default(self) -> Running:
+        """Make the configuration of a switch without one, with all its ports."""
+
+    @abstractmethod
+    def load(self, text: str) -> None:
+        """Apply a configuration text as the boot loader does: lines that it does not know are passed over."""
+
+    @abstractmethod
+    def body(self) -> str:
+        """Write the running configuration as it is saved; `load` reads it."""
+
+    @abstractmethod
+    def link_changed(self, entry: Interface, up: bool) -> None:
+        """Log that a link came or went."""
+
+    @abstractmethod
+    def violated(self, entry: Interface, mac: str, vlan: int) -> None:
+        """Act on a frame from a foreign address at a port under port security (security.violate does most of it)."""
+
+    @abstractmethod
+    def shut_by_violation(self, entry: Interface) -> None:
+        """Log that port security shut a port, and tell the trap sender."""
+
+    @abstractmethod
+    def recovering(self, entry: Interface) -> None:
+        """Log that a port which port security shut recovers by itself."""
+
+    @abstractmethod
+    def port_number(self, entry: Interface) -> int:
+        """Give the number that makes the port's own MAC: below 256."""
+
+    def guard_active(self, entry: Interface) -> bool:
+        """Tell whether the check of source addresses is in force at a port, and not only configured."""
+        return bool(entry.verify)
+
+    def bound_pairs(self, entry: Interface) -> frozenset[tuple[str, str]]:
+        """Give the (MAC, IP) pairs that the check of source addresses lets in at a port."""
+        return frozenset((b.mac, b.ip) for b in self.running.bindings if b.interface == entry.name)
+
+    def stamped(self, message: str, now: datetime) -> str:
+        """Write a log line with its time."""
+        return f"*{stamp(now)}: {message}"
+
     # -- configuration ------------------------------------------------------------------------------------------
 
-    def boot(self, apply: Callable[[Switch, str], None]) -> None:
+    def boot(self) -> None:
         """Start as a rebooted switch does: from the startup configuration, or the first time from `initial`."""
         first = False
         if self.startup is None:
             self.startup = self._read_state()
             first = self.startup is None and bool(self.config.initial)
-        self.running = factory_default(self.config.hostname, self.config.ports)
+        self.running = self.factory_default()
         self.booting = True
-        apply(self, self.config.initial if first else self.startup or "")
+        self.load(self.config.initial if first else self.startup or "")
         self.booting = False
         self.booted = self.now()
         self.changed = None
@@ -78,7 +132,7 @@ class Switch:
     def save(self, who: str) -> None:
         """Copy the running configuration over the startup configuration, on disk when there is a state file."""
         self.saved = (datetime.now(UTC), who)
-        self._write_state(render.body(self.running))
+        self._write_state(self.body())
 
     def erase_startup(self) -> None:
         """Erase the startup configuration; the next boot is that of a switch without one."""
@@ -94,7 +148,7 @@ class Switch:
 
     def unsaved(self) -> bool:
         """Tell whether the running configuration differs from the startup configuration."""
-        return render.body(self.running) != self.startup
+        return self.body() != self.startup
 
     def _read_state(self) -> str | None:
         if self.config.state is None or not self.config.state.exists():
@@ -150,16 +204,7 @@ class Switch:
         if not entry.trunk and entry.access_vlan not in self.running.vlans:
             return Admission(macs=frozenset())
         macs = frozenset(entry.security.macs) if entry.security.enabled else None
-        pairs = None
-        if self.guard_active(entry):
-            pairs = frozenset((b.mac, b.ip) for b in self.running.bindings if b.interface == entry.name)
-        return Admission(macs, pairs)
-
-    def guard_active(self, entry: Interface) -> bool:
-        """Tell whether IP source guard is in force: without DHCP snooping on the VLAN it is configured but inactive."""
-        if not entry.verify or not self.running.snooping:
-            return False
-        return entry.trunk or entry.access_vlan in self.running.snooping_vlans
+        return Admission(macs, self.bound_pairs(entry) if self.guard_active(entry) else None)
 
     # -- state of ports -----------------------------------------------------------------------------------------
 
@@ -175,18 +220,6 @@ class Switch:
         """Read the link of every interface."""
         return {name: self.link(entry) for name, entry in self.running.interfaces.items()}
 
-    def status(self, entry: Interface) -> str:
-        """Give the word of `show interfaces status`."""
-        if entry.err_disabled:
-            return "err-disabled"
-        if entry.shutdown:
-            return "disabled"
-        if not self.link(entry):
-            return "notconnect"
-        if not entry.trunk and entry.access_vlan not in self.running.vlans:
-            return "inactive"
-        return "connected"
-
     def on_port(self, port: str) -> Interface | None:
         """Find the interface of a data plane port."""
         return next((entry for entry in self.running.interfaces.values() if entry.port == port), None)
@@ -201,24 +234,33 @@ class Switch:
             if before.get(name) == up:
                 continue
             entry = self.running.interfaces[name]
-            word = "up" if up else "down"
             self.touch()
             if not up:
                 forget_dynamic(entry)
                 self._program(entry)
-            lines = [
-                f"%LINK-3-UPDOWN: Interface {name}, changed state to {word}",
-                f"%LINEPROTO-5-UPDOWN: Line protocol on Interface {name}, changed state to {word}",
-            ]
-            for line in lines if up else reversed(lines):
-                self.log(line)
+            self.link_changed(entry, up)
             self.event("linkUp" if up else "linkDown", entry)
+
+    def learned(self) -> list[FdbEntry]:
+        """List learned addresses of ports without port security (secure addresses are entries of their own)."""
+        ports = {entry.port: entry for entry in self.running.physical() if entry.port}
+        return [row for row in self.dataplane.fdb() if row.port in ports and not ports[row.port].security.enabled]
+
+    def foreign_frame(self, port: str, mac: str, vlan: int) -> None:
+        """Handle a frame that a port did not admit."""
+        entry = self.on_port(port)
+        if entry is not None:
+            security.foreign_frame(self, entry, mac, vlan)
+
+    def tick(self) -> None:
+        """Do what time does."""
+        security.tick(self)
 
     # -- messages -----------------------------------------------------------------------------------------------
 
     def log(self, message: str) -> None:
-        """Log a syslog line (%FACILITY-SEVERITY-MNEMONIC: text) to the buffer and to monitoring sessions."""
-        line = f"*{stamp(datetime.now(UTC))}: {message}"
+        """Log a line to the buffer and to monitoring sessions."""
+        line = self.stamped(message, datetime.now(UTC))
         self.log_lines.append(line)
         for listener in list(self.log_listeners):
             listener(line)
@@ -232,22 +274,14 @@ class Switch:
     def mac_of(self, entry: Interface) -> str:
         """Give an interface's own MAC (recording ios_2960x: bridge address plus the port number)."""
         base = int.from_bytes(self.bridge_mac(), "big")
-        offset = 0x40 if not entry.physical else names.base_port(entry.name)
-        return (base + offset).to_bytes(6, "big").hex(":")
+        return (base + self.port_number(entry)).to_bytes(6, "big").hex(":")
 
     def bridge_mac(self) -> bytes:
-        """Give the bridge address: Cisco's prefix of the recording and two octets made from the name."""
+        """Give the bridge address: the vendor's prefix, and two octets made from the name."""
         digest = sum((at + 1) * byte for at, byte in enumerate(self.config.name.encode())) % 256
-        return bytes.fromhex("ac7e8a") + bytes((0x19, digest, 0x00))
-
-
-def forget_dynamic(entry: Interface) -> None:
-    """Forget the dynamic secure addresses of a port, as IOS does when its link goes down."""
-    macs = entry.security.macs
-    for mac in [mac for mac, secure in macs.items() if secure.kind == "dynamic"]:
-        del macs[mac]
+        return bytes.fromhex(self.oui) + bytes((0x19, digest, 0x00))
 
 
 def stamp(moment: datetime) -> str:
-    """Write a time as `service timestamps log datetime msec` does."""
+    """Write a time as `Nov  3 12:00:00.123`."""
     return f"{moment:%b} {moment.day:2} {moment:%H:%M:%S}.{moment.microsecond // 1000:03}"

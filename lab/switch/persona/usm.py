@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +81,7 @@ def _typed(row: tuple[ber.Oid, int, ber.Value]) -> tuple[Any, Any]:
 
 
 class _Contexts(context.SnmpContext):  # type: ignore[misc]
-    """Contexts `vlan-N` for the VLANs that the switch has, and the empty one."""
+    """The contexts that the vendor has: `vlan-N` on a Catalyst, elsewhere the empty one."""
 
     def __init__(self, engine: SnmpEngine, agent: Agent) -> None:
         super().__init__(engine)
@@ -90,8 +89,7 @@ class _Contexts(context.SnmpContext):  # type: ignore[misc]
 
     def get_mib_instrum(self, contextName: Any = b"") -> Any:  # noqa: N803 - pysnmp calls it by this name
         """Find a context."""
-        found = re.fullmatch(rb"(?:vlan-(\d{1,4}))?", bytes(contextName))
-        vlan = None if found is None else self._agent.context((found[1] or b"").decode())
+        vlan = self._agent.context(bytes(contextName).decode("latin-1"))
         if vlan is None:
             raise PySnmpError("no such context")
         return _Instrument(self._agent, vlan)

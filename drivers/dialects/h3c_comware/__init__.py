@@ -1,0 +1,1 @@
+"""H3C and HPE Comware 5 and 7."""

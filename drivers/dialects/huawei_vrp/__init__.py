@@ -1,0 +1,1 @@
+"""Huawei VRP5: S-series campus switches, V200."""

@@ -1,0 +1,59 @@
+"""Puts the RGOS switch together, and says what its SNMP agent sends on its own."""
+
+from __future__ import annotations
+
+import re
+
+from lab.switch.dataplane import FdbEntry
+from lab.switch.persona.ber import Oid, Value
+from lab.switch.persona.mib import SNMP_TRAPS, Row, link_trap
+from lab.switch.persona.model import Interface
+from lab.switch.persona.ruijie import mib, names
+from lab.switch.persona.ruijie.sets import SETTERS
+from lab.switch.persona.ruijie.shell import RuijieSession
+from lab.switch.persona.ruijie.switch import RuijieSwitch
+from lab.switch.persona.state import Switch
+from lab.switch.persona.vendor import Vendor
+
+_HOST = re.compile(r"snmp-server host (\S+)(?: traps)?(?: version (?:1|2c))? (\S+)(?: udp-port (\d+))?")
+
+
+class _Tables:
+    """The agent's tables; see vendor.Tables."""
+
+    def general(self, switch: Switch, links: dict[str, bool]) -> list[Row]:
+        """Build all rows but those that change with what was learned."""
+        return mib.general(switch, links)
+
+    def bridge(self, switch: Switch, vlan: int, learned: list[FdbEntry]) -> list[Row]:
+        """Build the bridge's ports and addresses, of all VLANs together."""
+        return mib.bridge(switch, vlan, learned)
+
+    def context(self, switch: Switch, community_suffix: str | None, name: str) -> int | None:
+        """Give 0: there is one context, and a community is taken as it is."""
+        del switch
+        return None if community_suffix is not None or name else 0
+
+    def set(self, switch: Switch, asked: list[tuple[Oid, int, Value]]) -> None:
+        """Do a SET."""
+        SETTERS.apply(switch, asked)
+
+    def trap(self, switch: Switch, kind: str, entry: Interface | None) -> tuple[Oid, list[Row]] | None:
+        """Give the trap of an event; none for a violation, whose OID no document or recording gave."""
+        del switch
+        if entry is None:
+            return (*SNMP_TRAPS, 1), []
+        if not kind.startswith("link") or "no snmp trap link-status" in entry.extra:
+            return None
+        return link_trap(entry, names.if_index(entry.name), up=kind == "linkUp")
+
+    def targets(self, switch: Switch, kind: str) -> list[tuple[str, int, str]]:
+        """Read the `snmp-server host` lines when `snmp-server enable traps` is there."""
+        del kind
+        lines = switch.running.extra
+        if not any(line.startswith("snmp-server enable traps") for line in lines):
+            return []
+        return [(m[1], int(m[3] or 162), m[2]) for m in map(_HOST.match, lines) if m is not None]
+
+
+VENDOR = Vendor(RuijieSwitch, RuijieSession, _Tables())
