@@ -54,6 +54,8 @@ owner = "security office"
 _SECRETS = "secrets"
 #: Platforms that ask for a second password.
 _ENABLE = frozenset({"cisco_ios", "ruijie_os"})
+#: Platforms that a site has to allow to be written to: these switches are nobody's.
+_EXPERIMENTAL = frozenset({"ruijie_os"})
 _LAB = "secrets/lab.json"
 _ROLES = {"camera": "摄像机", "recorder": "录像机", "server": "服务器", "terminal": "终端"}
 _COLUMNS = ("设备名称", "类型", "MAC地址", "IP地址", "位置", "交换机", "端口", "VLAN")
@@ -154,6 +156,8 @@ def _switch_toml(spec: SwitchSpec) -> list[str]:
     ]
     if spec.platform in _ENABLE:
         lines.append(f'enable = "file:{_SECRETS}/{spec.name}.enable"')
+    if spec.platform in _EXPERIMENTAL:
+        lines.append("experimental_writes = true")
     lines += [f'ports = ["{stem}1-{last}"]', f"uplinks = [{', '.join(tables)}]"]
     if not spec.bare or shutil.which("snmpd", path=os.environ.get("PATH", "") + ":/usr/sbin"):
         lines += ["", f"[switches.{spec.name}.snmp]", f'user = "{SNMP_USER}"']
