@@ -15,9 +15,11 @@ from controller.cards.sync import last_look
 from controller.context import Context
 from controller.ledger.entry import Entry
 from controller.ledger.query import Filter, entries
+from controller.ledger.query import entry as entry_at
 from controller.network.attestation import attestation
 from controller.store import cards
 from controller.store.locks import kept_lock
+from controller.store.offline import permit_of
 from controller.store.open import Store
 from controller.store.told import statuses
 from policies import canonical
@@ -32,11 +34,11 @@ _EARLIER = timedelta(days=1)
 _DECIDING = ("swipe.granted", "lease.extension.granted", "lease.manual")
 #: The kinds of terminals' events that are read, or the beginnings of them up to a dot.
 _EVENTS = (
-    "lease.opened", "lease.ended", "usb.opened", "usb.relocked", "keeper.relocked", "rescue.used",
+    "lease.opened", "offline.opened", "lease.ended", "usb.opened", "usb.relocked", "keeper.relocked", "rescue.used",
     "gate.foreign_authorise", "lock", "tamper", "binding.removed", "state", "spool.full", "agent",
 )  # fmt: skip
 #: Entries of the controller's own about a terminal, and about its lock.
-_OURS = ("terminal.chain_gap", "terminal.chain_fork", "lock")
+_OURS = ("terminal.chain_gap", "terminal.chain_fork", "lock", "offline.unexplained")
 _CODE = "terminal.rescue.intent"
 
 
@@ -125,13 +127,26 @@ def _entries(context: Context, after: int) -> Iterable[Entry]:
 def _decisions(context: Context, after: int) -> Iterable[tuple[str, Decision]]:
     for kind in _DECIDING:
         for entry in entries(context.store, Filter(kind=kind, after_seq=after)):
-            data = entry.data
-            jti, case = data.get("jti"), data.get("case")
-            if not isinstance(jti, str):
-                continue
-            terminal = entry.subject if kind == "lease.manual" else str(data.get("terminal"))
-            raw = b"" if case is None else canonical.encode(case)
-            yield jti, Decision(entry.seq, kind, terminal, str(data.get("code", "")), raw, _names(data.get("people")))
+            jti, decision = _decision(entry)
+            yield jti, decision
+
+
+def _decision(entry: Entry) -> tuple[str, Decision]:
+    """Give the id of the grant (or permit) that an entry decides, and the decision."""
+    data, kind = entry.data, entry.kind
+    terminal, case = entry.subject if kind == "lease.manual" else str(data.get("terminal")), data.get("case")
+    raw = b"" if case is None else canonical.encode(case)
+    code, people = str(data.get("code", "")), _names(data.get("people"))
+    return str(data.get("jti")), Decision(entry.seq, kind, terminal, code, raw, people)
+
+
+def _permitted(context: Context, opening: Opening) -> Opening:
+    """Give an opening without a connection its decision: it was made long before, and is known by its permit."""
+    permit = None if opening.decision is not None else permit_of(context.store, opening.jti)
+    if permit is None:
+        return opening
+    jti, decision = _decision(entry_at(context.store, permit.entry))
+    return replace(opening, decision=decision) if jti == opening.jti else opening
 
 
 def _read(found: _Reading, entry: Entry) -> None:
@@ -224,8 +239,8 @@ def _ended(found: _Reading, told: _Told) -> None:
 
 
 _STEPS: dict[str, Callable[[_Reading, _Told], None]] = {
-    "lease.opened": _opened, "lease.ended": _ended, "usb.opened": _let_in, "usb.relocked": _relocked,
-    "keeper.relocked": _kept, "rescue.used": _rescued,
+    "lease.opened": _opened, "offline.opened": _opened, "rescue.used": _rescued, "usb.opened": _let_in,
+    "usb.relocked": _relocked, "keeper.relocked": _kept, "lease.ended": _ended,
 }  # fmt: skip
 
 
@@ -239,7 +254,7 @@ def _use(
         terminal=terminal.name,
         since=since,
         heard_at=max(signs, default=None),
-        openings=tuple(each.made() for each in found.leases.values()),
+        openings=tuple(_permitted(context, each.made()) for each in found.leases.values()),
         incidents=tuple(each for each in found.incidents if each.entry > first),
         codes=frozenset(found.codes),
         stopped=found.stopped,

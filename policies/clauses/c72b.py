@@ -31,6 +31,7 @@ _FOREIGN = {
     "terminal.lock.forced": t("the anti-plug lock {about} was opened by force"),
     "terminal.lock.open_without_lease": t("the anti-plug lock {about} was open without a lease"),
     "terminal.lock.gate_disagrees": t("the anti-plug lock {about} and the kernel's gate said different things"),
+    "offline.unexplained": t("it was opened without a connection, by what nobody here has signed"),
     "lock.forced": t("the anti-plug lock {about} was opened by force"),
     "lock.open_without_lease": t("the anti-plug lock {about} was open without a lease"),
     "lock.gate_disagrees": t("the anti-plug lock {about} and the kernel's gate said different things"),

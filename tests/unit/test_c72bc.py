@@ -114,6 +114,7 @@ WRONG: dict[str, tuple[Callable[[], TerminalUse], str]] = {
         lambda: incident("terminal.gate.foreign_authorise", "2-1"),
         "somebody else than the agent let a device in at 2-1",
     ),
+    "unexplained": (lambda: incident("offline.unexplained"), "by what nobody here has signed"),
     "lock forced": (lambda: incident("terminal.lock.forced", "U4-1"), "lock U4-1 was opened by force"),
     "lock open": (lambda: incident("lock.open_without_lease", "U4-1"), "lock U4-1 was open without a lease"),
     "lock and gate": (lambda: incident("lock.gate_disagrees"), "lock ? and the kernel's gate said different things"),

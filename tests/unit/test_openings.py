@@ -13,6 +13,8 @@ import pytest
 from controller.broker.presence import KEEP
 from controller.cards.manual import ManualGrant
 from controller.findings.openings import lists_of, uses_of
+from controller.ledger.entry import Draft
+from controller.store.offline import KeptPermit, put_permit
 from controller.store.told import statuses
 from policies.clauses import c72b, c72c
 from policies.comply import verdict
@@ -118,6 +120,25 @@ def test_a_prolonged_opening_is_by_the_same_swipe(bench: Bench) -> None:
     kinds = [each.decision.kind for each in bench.use().openings if each.decision is not None]
     assert kinds == ["swipe.granted", "lease.extension.granted"]
     assert verdict(bench.judged()) is Verdict.PASS
+
+
+@pytest.mark.clause("7.2b")
+def test_an_opening_without_a_connection_is_by_the_permit_that_was_signed_long_before(bench: Bench) -> None:
+    bench.ask()
+    (grant,) = bench.swipe().grants
+    decided = next(each for each in bench.entries if each.kind == "swipe.granted")
+    data = {key: decided.data[key] for key in ("terminal", "card", "code", "case")} | {"jti": "permit-1"}
+    (entry,) = bench.context.ledger.append_many([Draft.make("offline.granted", "guard-1", data, "controller")])
+    kept = KeptPermit("permit-1", "guard-1", grant.sub, "case", bench.now, bench.now + DAYS, entry.seq)
+    put_permit(bench.store, kept)
+    bench.wait(40 * 86_400)
+    bench.hear("offline.opened", lease="permit-1", card=grant.sub, seconds=600, permits=["permit-1"])
+    decision = bench.opening().decision
+    assert decision is not None
+    assert (decision.kind, decision.entry) == ("offline.granted", entry.seq)
+    assert verdict(bench.judged()) is Verdict.PASS
+    bench.hear("offline.opened", lease="permit-2", card=grant.sub, seconds=600, permits=["permit-2"])
+    assert bench.failed()[0] == "it was opened, and no entry before it decided so"
 
 
 @pytest.mark.clause("7.2b")
