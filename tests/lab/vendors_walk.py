@@ -91,9 +91,8 @@ def walk(lab: Lab, folder: Path) -> None:
     write_site(folder, [lab.switch(name) for name in SITE.switch], lab.client_key)
     strangers(lab, expected=True, when="before")
     lab.reset()
-    proved["the list is imported"] = (
-        portseal(folder, "inventory", "import", str(folder / "inventory.csv"), "--yes") == 0
-    )
+    listed = str(folder / "inventory.csv")
+    proved["the list is imported"] = portseal(folder, "inventory", "import", listed, "--yes") == 0
     with open_context(folder) as context:
         before = readings(context)
     proved["planned and applied on all"] = [portseal(folder, "plan"), portseal(folder, "apply", "--yes")] == [0, 0]
@@ -127,7 +126,7 @@ def main(folder: Path) -> None:
         walk(lab, folder)
     finally:
         lab.down()
-    print(json.dumps(proved, indent=1))
+    sys.stdout.write(json.dumps(proved, indent=1))
 
 
 if __name__ == "__main__":
