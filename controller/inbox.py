@@ -52,8 +52,8 @@ class Inbox:
 
     def __init__(self, context: Context, desks: Desks) -> None:
         self._context, self._desks = context, desks
-        self._agents = frozenset(each.name for each in context.site.terminals if each.agent)
         self._terminals = frozenset(each.name for each in context.site.terminals)
+        self._agents = frozenset(each.name for each in context.site.terminals if each.agent)
         self._told: dict[tuple[str, str, str], datetime] = {}
 
     def interests(self) -> list[Interest]:
@@ -105,7 +105,7 @@ class Inbox:
     def tick(self, now: datetime) -> list[Say]:
         """Do what time brings."""
         desks = self._desks
-        ticks = [each.tick for each in (desks.desk, desks.leases, desks.presence, desks.offline)]
+        ticks = [desks.desk.tick, desks.leases.tick, desks.presence.tick, desks.offline.tick]
         ticks += [] if desks.locks is None else [desks.locks.tick]
         return self.together(lambda: [said for tick in ticks for said in tick(now)])
 
@@ -121,8 +121,8 @@ class Inbox:
             return self._unreadable(f"terminal.{topic.kind.name.lower()}_unreadable", topic.name, error, now)
 
     def _told_by_terminal(self, topic: Topic, message: Message, now: datetime) -> list[Say]:
-        desks, lock = self._desks, topic.kind is Kind.LOCK_STATE
-        if topic.name not in (self._terminals if lock else self._agents):
+        desks = self._desks
+        if topic.name not in (self._terminals if topic.kind is Kind.LOCK_STATE else self._agents):
             return []  # removed from site.toml; its certificate is to be revoked
         if topic.kind is Kind.STATUS:
             return desks.presence.heard(topic.name, status.parse(message.payload), now)

@@ -77,7 +77,7 @@ def propose(site: Site, observed: Mapping[str, ObservedSwitch], known: Collectio
         for proposal in _at(place, port, macs)
         if proposal.mac not in known
     ]
-    return Proposals(tuple(found), tuple(LeadsOn(*place, why) for place, why in uplinks.items()))
+    return Proposals(tuple(found), tuple(LeadsOn(place[0], place[1], why) for place, why in uplinks.items()))
 
 
 def _dynamic(port: ObservedPort) -> frozenset[str]:
@@ -121,7 +121,7 @@ def _at(place: Place, port: ObservedPort, macs: Mapping[Place, frozenset[str]]) 
     for mac in sorted(here):
         confidence, reason = _judge(mac, place, port, macs)
         vlan = vlans[mac] if vlans[mac] is not None else port.config.access_vlan
-        yield Proposal(mac, *place, vlan, confidence, reason)
+        yield Proposal(mac, place[0], place[1], vlan, confidence, reason)
 
 
 def _judge(mac: str, place: Place, port: ObservedPort, macs: Mapping[Place, frozenset[str]]) -> tuple[Confidence, Text]:
