@@ -32,7 +32,7 @@ class Fact(StrEnum):
     VLAN = "vlan"  # vlan (or vlans: several at once), name, ports
     VERSION = "version"  # hostname, model, version, serial
     ARP = "arp"  # ip, mac, vlan, port
-    SYSTEM = "system"  # hostname and settings of the whole switch
+    SYSTEM = "system"  # hostname and settings of the whole switch; security: False where port security is off for all
     SNOOPING = "snooping"  # DHCP snooping: enabled, vlans, interfaces (port, trusted, rate)
     STARTUP = "startup"  # line: one configuration line of the startup configuration
     RUNNING = "running"  # line: one configuration line of the running configuration

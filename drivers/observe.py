@@ -70,7 +70,7 @@ def observe(
     """
     facts = _Facts(dialect, answers)
     ports = facts.ports()
-    oddities: list[Text] = []
+    oddities = facts.oddities()
     return ObservedSwitch(
         switch=switch,
         platform=dialect.platform,
@@ -123,7 +123,24 @@ class _Facts:
 
     def capabilities(self) -> frozenset[str]:
         both = Fact.RUNNING in self.rows and Fact.STARTUP in self.rows
-        return frozenset(self.gives if both else self.gives - {"startup"})
+        given = self.gives if both else self.gives - {"startup"}
+        return frozenset(given - {"secure"} if self._waiting() else given)
+
+    def oddities(self) -> list[Text]:
+        """Say what is odd about the whole switch."""
+        ports = ", ".join(self._waiting())
+        said = t("port security is off for the whole switch, and would come into force on {ports}", ports=ports)
+        return [said] if ports else []
+
+    def _waiting(self) -> list[str]:
+        """Name the ports whose security is configured, but off with that of the whole switch.
+
+        Nobody may turn it on then for another port's sake: these would be sealed without a plan of theirs.
+        """
+        if not any(row.get("security") is False for row in self.rows.get(Fact.SYSTEM, [])):
+            return []
+        rows = self.rows.get(Fact.INTERFACE, [])
+        return [_text(row, "port") for row in rows if row.get("secure") not in (None, False)]
 
     def vlans(self) -> dict[int, str] | None:
         if Fact.VLAN not in self.rows:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from controller.broker.say import Say
+from controller.cards.pseudonyms import pseudonym
 from controller.context import Context
 from controller.store.grants import KeptGrant, next_counter, put_grant
 from policies import grants
@@ -44,8 +45,8 @@ class Signing:
         self._context, self._key, self._name = context, key, name
 
     def jti(self) -> str:
-        """Make the id of a grant: 128 random bits."""
-        return secrets.token_urlsafe(16)
+        """Make the id of a grant: 128 random bits. As a card's pseudonym, none begins with a hyphen: people type it."""
+        return pseudonym()
 
     def grant(self, opening: Opening, jti: str, status: Status, entry: int, now: datetime) -> list[Say]:
         """Sign and keep a grant that answers a terminal's status; belongs into the transaction of entry `entry`."""

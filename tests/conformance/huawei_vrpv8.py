@@ -61,9 +61,14 @@ CE6800 = Transcript(
             ),
             {"oper": Oper.BLOCKED, "blocked_cause": "portsec-reachedlimit", "violations": 1},
         ),
-        f"{TEN}3": Seen(config(mode=PortMode.ACCESS, admin_up=False), {"oper": Oper.DOWN}),
+        f"{TEN}3": Seen(config(mode=PortMode.ACCESS, admin_up=False, description="7 8 9"), {"oper": Oper.DOWN}),
         f"{TEN}4": Seen(
-            config(mode=PortMode.TRUNK, native_vlan=1, allowed_vlans=frozenset({1, 100})),
+            config(
+                mode=PortMode.TRUNK,
+                description="12 to dc-1",
+                native_vlan=1,
+                allowed_vlans=frozenset({1, 100, *range(1001, 1015, 2), 1015, 1016, 1017}),
+            ),
             {
                 "trunking": True,
                 "learned": frozenset({Learned("02:aa:00:00:00:01", 100)}),

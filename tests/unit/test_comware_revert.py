@@ -120,6 +120,21 @@ def test_whatever_line_is_refused_the_switch_is_as_it_was(refused: str) -> None:
     assert after.startup_differs == ()
 
 
+def test_security_that_waits_on_another_port_is_not_brought_into_force() -> None:
+    """A mode is kept while port security is off for the whole switch: turning it on would seal that port too."""
+    made = switch()
+    made.secured = False
+    made.ports[name("sealed")].static.clear()
+    equipment = ComwareEquipment(made)
+    before = observe(equipment)
+    assert "secure" not in before.capabilities
+    assert name("sealed") in str(before.oddities)
+    planned, _ = plan_switch(expected(bound(name("plain"), CAM)), before)
+    Flow(equipment, NoSafeguard(), told).run(planned)
+    assert not made.secured
+    assert "port-security enable" not in made.typed
+
+
 def learning(**settings: object) -> Comware:
     made = switch()
     made.ports[name("plain")] = Port(

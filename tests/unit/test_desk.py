@@ -325,3 +325,7 @@ def test_a_request_that_comes_twice_is_done_once(bench: DeskBench) -> None:
     first = bench.open()
     assert len(bench.ask(extend=first.jti, id="once").grants) == 1
     assert bench.ask(extend=first.jti, id="once").said == []
+
+
+def test_what_a_person_types_never_looks_like_an_option(bench: DeskBench) -> None:
+    assert not [jti for jti in (bench.signing.jti() for _ in range(2000)) if jti.startswith("-")]

@@ -60,6 +60,9 @@ BLOCKED = Read(
     optional=True,
 )
 
+#: Comware 7 and 5.
+_SWITCHED = r"\s*(?:Port security\s+:|Equipment port-security is)"
+
 SECURE = Read(
     command="display port-security",
     aliases=("display port-security interface {port}",),
@@ -73,12 +76,23 @@ SECURE = Read(
     ),
     values={"secure": {"secure": True, "autolearn": False, "norestrictions": False, "norestriction": False, "*": "*"}},
     # A mode is kept while port security is off for the whole switch, but not in force: such ports are not secured.
-    skip=((r"\s+Port security\s+: ?Disabled\s*$", r"(?!)"),),
+    skip=((rf"{_SWITCHED} ?[Dd]isabled\s*$", r"(?!)"),),
     complete=r"(?:Global )?[Pp]ort security parameters:|\s*Equipment port-security is (?:en|dis)abled",
     open_text=True,
     observe=True,
     optional=True,
     gives=frozenset({"secure"}),
+)
+
+#: While it is off for the whole switch, a plan that turns it on would bring modes into force that wait on other ports.
+SECURITY = Read(
+    command="display port-security",
+    fact=Fact.SYSTEM,
+    rows=(rf"{_SWITCHED} ?(?P<security>[Dd]is|[Ee]n)abled\s*$",),
+    values={"security": {"dis": False, "en": True}},
+    open_text=True,
+    observe=True,
+    optional=True,
 )
 
 #: Of a port that learns: its static, sticky and dynamic MACs alike, so that the configuration tells more.
@@ -101,4 +115,4 @@ BLOCKED_MACS = Read(
     total=FOUND,
 )
 
-READS = (STATUS, BLOCKED, SECURE, SECURE_MACS, BLOCKED_MACS)
+READS = (STATUS, BLOCKED, SECURE, SECURITY, SECURE_MACS, BLOCKED_MACS)

@@ -61,6 +61,7 @@ DIALECT = Dialect(
         "Management": "MEth",
     },
     tested_on=(
+        Tested("virtual switch of the lab", "V200R019-like persona", "2026-11-30", "emulated", "all writes"),
         Tested("S5700, S6730, AR, NE40E and others", "5.x, 8.x", "2026-11-30", "recorded", "reads only: ntc-templates"),
         Tested("S5720, S5735", "V200R019 to V200R023", "2026-11-30", "documentation", "all writes, port security"),
     ),

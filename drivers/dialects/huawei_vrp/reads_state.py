@@ -18,6 +18,8 @@ _ANY, _FIXED = r"[a-z][\w-]*", r"sticky|sec-config|security"
 _HEADING = r"\s*MAC Address\s+VLAN"
 _MAC_NOISE = (
     r"\s*Flags: ",
+    r"\s+# - forwarding logical interface",
+    r"\s+on the interface\.",
     r"\s*BD\s*: ",
     r"\s*MAC address table of ",
     _HEADING,
@@ -40,13 +42,13 @@ _KINDS = {
     "*": "self",
 }
 
+#: An old release answers nothing at all when nothing is learned, so there is no line that proves a whole answer.
 LEARNED = Read(
     command="display mac-address",
     fact=Fact.LEARNED,
     rows=tuple(row.replace("KIND", _ANY) for row in (_NEW, _OLD)),
     ignore=_MAC_NOISE,
     values={"kind": _KINDS},
-    complete=rf"{_HEADING}|{_TOTAL}|{INFO}",
     total=rf"{_TOTAL}(?P<total>\d+)",
     observe=True,
 )
@@ -58,7 +60,6 @@ SECURE_MACS = Read(
     rows=tuple(row.replace("KIND", _FIXED) for row in (_NEW, _OLD)),
     ignore=(*_MAC_NOISE, _TOTAL, rf"\s*{MAC}\s+\S+\s"),
     values={"kind": {"sticky": "sticky", "sec-config": "configured", "security": "dynamic"}},
-    complete=LEARNED.complete,
     observe=True,
     gives=frozenset({"secure_macs"}),
 )

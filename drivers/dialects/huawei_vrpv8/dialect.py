@@ -95,6 +95,7 @@ DIALECT = Dialect(
         "Management": "MEth",
     },
     tested_on=(
+        Tested("virtual switch of the lab", "V300R023-like persona", "2026-11-30", "emulated", "all writes, trial"),
         Tested("CloudEngine 6800, 8800", "V300R023", "2026-11-30", "documentation", "commit trial, all writes"),
         Tested("S5735-L-V2, S6730-H-V2", "V600R024", "2026-11-30", "documentation", "port security, IPSG"),
     ),

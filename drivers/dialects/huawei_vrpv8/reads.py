@@ -27,10 +27,25 @@ INTERFACES = replace(
     defaults={name: value for name, value in reads_config.INTERFACES.defaults.items() if name != "mode"},
 )
 
-PORT_VLAN = replace(
+#: The list of VLANs is 37 columns wide, since a port's description may follow it: anything, digits too. It goes on in
+#: lines of its own.
+_ROW = rf"\s*(?P<port>{PORT})\s+"
+_MORE = r"\s{20,}\d[\d -]*$"
+LINK_TYPES = replace(
     reads_ports.PORT_VLAN,
-    rows=tuple(row.replace("<link_type>", "<mode>") for row in reads_ports.PORT_VLAN.rows),
+    rows=(rf"{_ROW}(?P<mode>\S+)\s+(?P<pvid>\d+)\s+(?:-+|\d)",),
+    ignore=(*reads_ports.PORT_VLAN.ignore, _MORE),
+    wrapped="",
     values={"mode": {"auto": "dynamic", "desirable": "dynamic", "*": "*"}},
+    gives=frozenset(),
+)
+TRUNKS = replace(
+    reads_ports.PORT_VLAN,
+    start=rf"{_ROW}(?P<mode>trunk)\s+(?P<native_vlan>\d+)\s+(?:-+|(?P<allowed_vlans>\d[\d -]{{0,36}}))(?:\s*\S.*)?$",
+    stop=r"\s{0,19}\S",
+    rows=(r"\s{20,}(?P<allowed_vlans>\d[\d -]*)$",),
+    ignore=(*reads_ports.PORT_VLAN.ignore, _MORE, rf"\s*{PORT}\s+\S+\s+\d+\s+(?:-+|\d)"),
+    wrapped="",
 )
 
 SECURE = Read(
@@ -87,7 +102,7 @@ GUARDED = Read(
 )
 
 _CONFIG = (INTERFACES, *reads_config.READS[1:])
-_PORTS = tuple(PORT_VLAN if read is reads_ports.PORT_VLAN else read for read in reads_ports.READS)
+_PORTS = (LINK_TYPES, TRUNKS, *(read for read in reads_ports.READS if read is not reads_ports.PORT_VLAN))
 
 READS: tuple[Read, ...] = (
     *_CONFIG,
