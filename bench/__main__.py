@@ -6,7 +6,7 @@ import sys
 from importlib import import_module
 
 BENCHES = (
-    "startup", "rules", "reads", "grants", "spool", "agent", "swipes", "terminals", "operator", "snmp", "traps",
+    "startup", "rules", "reads", "grants", "spool", "agent", "swipes", "terminals", "operator_walk", "snmp", "traps",
 )  # fmt: skip
 
 
