@@ -23,8 +23,11 @@ from tests.replay.broker_bench import Client
 from tests.replay.serve_bench import Site, swipe
 
 #: Swipes of each kind in a block, and blocks; the two kinds take turns, so that a noisy minute meets both.
-BLOCK, BLOCKS, WARM = 40, 3, 5
+BLOCK, BLOCKS, WARM = 25, 2, 3
 FLOOD = 20_000
+#: Seconds between two swipes, for both: within swipe_again_s the same card is the same swipe, and swipes are rare. Who
+#: is woken out of a second's rest has lost the processor's caches, whatever it then does.
+REST = 1.1
 #: Seconds between two looks into the database: what the figures are too large by, at most.
 LOOK = 0.0005
 
@@ -91,7 +94,7 @@ def _bare(site: Site, folder: Path) -> list[float]:
                     ended = int(far.stdout.readline())
                     if number >= WARM:
                         times.append((ended - begun) / 1e9)
-                    time.sleep(0.05)
+                    time.sleep(REST)
                 reader.disconnect()
                 reader.loop_stop()
         finally:
@@ -112,11 +115,11 @@ def _ours(site: Site) -> list[float]:
             _until(database, "open", before + 1)
             if number >= WARM:
                 times.append((time.monotonic_ns() - begun) / 1e9)
-            time.sleep(1.1)  # within swipe_again_s the same card is the same swipe
+            time.sleep(REST)
             ended = _count(database, "ended")
             swipe(reader)
             _until(database, "ended", ended + 1)
-            time.sleep(0.1)
+            time.sleep(REST)
     reader.close()
     return times
 
