@@ -44,7 +44,8 @@ def _units(text: str) -> list[str]:
     """Cut `text` where a line may break; what belongs together, a blank behind it included, stays one unit."""
     units: list[str] = []
     for character in text:
-        if units and not _may_break(units[-1][-1], character):
+        # A blank behind an opening bracket hides nothing: the bracket would still be the last of its line.
+        if units and not (_may_break(units[-1][-1], character) and units[-1].rstrip()[-1:] not in _NOT_LAST):
             units[-1] += character
         else:
             units.append(character)

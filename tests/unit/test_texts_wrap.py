@@ -25,6 +25,7 @@ def test_chinese_breaks_anywhere_and_english_at_blanks() -> None:
 def test_punctuation_stays_with_its_word() -> None:
     assert wrap("端口已绑定，不再变", 10) == ["端口已绑", "定，不再变"]
     assert wrap("端口绑定（例外）", 10) == ["端口绑定", "（例外）"]
+    assert wrap("端口绑定（ X", 10) == ["端口绑定", "（ X"]
 
 
 def test_a_word_that_is_too_long_keeps_a_line_of_its_own() -> None:
