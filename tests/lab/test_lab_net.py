@@ -216,6 +216,7 @@ def test_a_host_keeps_its_stream_when_its_cable_moves_and_shows_another_mac_when
     recorder = lab_fresh.recorder()
     lab_fresh.replug("cam02", "sw3", "GigabitEthernet1/0/12")
     assert recorder.await_stream("cam02")
+    lab_fresh.host("cam01").stream(False)  # else the answers to the clone's ARP reach whoever of the two spoke last
     lab_fresh.spoof("cam02", CAM01.mac)
     before = recorder.received("cam02", CAM01.mac)
     assert recorder.await_stream("cam02")
