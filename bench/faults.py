@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from itertools import islice
 
 from bench.result import Line
 from tests.faults.bed import STEMS
@@ -14,6 +15,9 @@ from tests.faults.runs import JOBS, cases, run
 
 RUNS, STRANDED = 10_000, 0
 WORKERS = 2
+#: Open vSwitch is the real one, behind a real shell, and takes a second a run: every so many of its places and kinds.
+EVERY = {"openvswitch": 11}
+PLATFORMS = (*EVERY, *STEMS)
 
 
 def _walk(job: tuple[str, str]) -> tuple[str, Counter[str], list[str]]:
@@ -21,7 +25,7 @@ def _walk(job: tuple[str, str]) -> tuple[str, Counter[str], list[str]]:
     platform, name = job
     claims: Counter[str] = Counter()
     wrong = []
-    for case in cases(platform, (name,)):
+    for case in islice(cases(platform, (name,)), 0, None, EVERY.get(platform, 1)):
         ended = run(case)
         claims[ended.claimed.value if ended.claimed is not None else "refused"] += 1
         if ended.stranded:
@@ -32,9 +36,9 @@ def _walk(job: tuple[str, str]) -> tuple[str, Counter[str], list[str]]:
 def measure() -> Iterator[Line]:
     """Walk all; each platform's line comes when its last job is done."""
     began, total, stranded = time.monotonic(), 0, 0
-    seen: dict[str, Counter[str]] = {platform: Counter() for platform in STEMS}
-    left = Counter({platform: len(JOBS) for platform in STEMS})
-    jobs = [(platform, name) for platform in STEMS for name in JOBS]
+    seen: dict[str, Counter[str]] = {platform: Counter() for platform in PLATFORMS}
+    left = Counter({platform: len(JOBS) for platform in PLATFORMS})
+    jobs = [(platform, name) for platform in PLATFORMS for name in JOBS]
     with ProcessPoolExecutor(WORKERS, multiprocessing.get_context("spawn")) as pool:
         for platform, claims, wrong in pool.map(_walk, jobs):
             seen[platform] += claims

@@ -7,6 +7,7 @@ memory what it was told. Nothing in it knows the dialects.
 from __future__ import annotations
 
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from dataclasses import replace
 from typing import Any, NoReturn
@@ -59,12 +60,50 @@ class _Waiting:
         yield
 
 
-class Bed:
-    """One switch that has booted with `configuration` (else that of a careless installer), and its logins."""
+class Bed(ABC):
+    """One switch and its logins. `faults` are what it does itself on a bad day."""
+
+    platform: str
+    stem: str
+    clock: Clock
+    faults: Faults
+    parameters: dict[str, str] | None = None
+
+    def port(self, number: int) -> str:
+        """Give the canonical name of a port."""
+        return canonical(f"{self.stem}{number}")
+
+    @abstractmethod
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+
+    @abstractmethod
+    def login(self) -> Channel:
+        """Open a line to it."""
+
+    @abstractmethod
+    def forwarding(self) -> object:
+        """Give what the data plane does with each port."""
+
+    @abstractmethod
+    def running(self) -> tuple[str, ...]:
+        """Give the lines of the running configuration, in no order."""
+
+    @abstractmethod
+    def saved(self) -> tuple[str, ...]:
+        """Give the lines of the startup configuration, in no order."""
+
+    @abstractmethod
+    def configuration(self) -> str:
+        """Give what another bed of the platform may begin with."""
+
+
+class PersonaBed(Bed):
+    """An emulated switch that has booted with `configuration`, else with that of a careless installer."""
 
     def __init__(self, platform: str, configuration: str = "") -> None:
         self.platform, self.clock = platform, Clock()
-        stem = STEMS[platform]
+        self.stem = stem = STEMS[platform]
         ports = {f"{stem}{number}": f"p{number}" for number in range(1, PORTS + 1)}
         spec = SwitchSpec(NAME, platform, "", ports)
         core = SwitchSpec("core", "openvswitch", "", {"eth1": "eth1"})
@@ -77,10 +116,6 @@ class Bed:
         self.faults = Faults()
         self.lines: list[Line] = []
         self.switch.boot()
-
-    def port(self, number: int) -> str:
-        """Give the canonical name of a port."""
-        return canonical(f"{STEMS[self.platform]}{number}")
 
     def advance(self, seconds: float) -> None:
         """Let time pass."""
@@ -99,6 +134,14 @@ class Bed:
     def running(self) -> tuple[str, ...]:
         """Give the lines of the running configuration, in no order."""
         return tuple(sorted(self.switch.body().splitlines()))
+
+    def saved(self) -> tuple[str, ...]:
+        """Give the lines of the startup configuration, in no order."""
+        return tuple(sorted((self.switch.startup or "").splitlines()))
+
+    def configuration(self) -> str:
+        """Give what another bed of the platform may begin with."""
+        return self.switch.body()
 
     # -- what a persona asks of its process ----------------------------------------------------------------------------
 
@@ -123,7 +166,7 @@ class Bed:
 class Line:
     """A :class:`drivers.transports.Channel` to a session of the bed's switch, run until it waits for typing."""
 
-    def __init__(self, bed: Bed) -> None:
+    def __init__(self, bed: PersonaBed) -> None:
         self.bed, self.where, self.lost = bed, bed.platform, False
         self._typed, self._shown = bytearray(), bytearray()
         shell = bed.vendor.session(bed.switch, bed.faults, bed, self._next, self._shown.extend)
@@ -175,9 +218,19 @@ def _gone(where: str) -> Unreachable:
 
 
 @contextlib.contextmanager
-def session(bed: Bed, wrap: Callable[[Line], Channel] = lambda line: line) -> Iterator[Session]:
+def session(bed: Bed, wrap: Callable[[Channel], Channel] = lambda line: line) -> Iterator[Session]:
     """Log in to the bed's switch, waiting by its clock."""
     with patch.object(drivers.session, "time", bed.clock):
-        opened = Session(wrap(bed.login()), dialect(bed.platform), switch=NAME, timeout=TIMEOUT, enable_password=ENABLE)
-        with opened:
+        line = wrap(bed.login())
+        spoken, more = dialect(bed.platform), bed.parameters
+        with Session(line, spoken, switch=NAME, timeout=TIMEOUT, enable_password=ENABLE, parameters=more) as opened:
             yield opened
+
+
+def bed_of(platform: str, configuration: str = "") -> Bed:
+    """Make a bed of any platform."""
+    if platform == "openvswitch":
+        from tests.faults.ovs_bed import OvsBed
+
+        return OvsBed(configuration)
+    return PersonaBed(platform, configuration)

@@ -6,9 +6,10 @@ import re
 from enum import StrEnum
 from typing import ClassVar
 
+from drivers.transports import Channel
 from policies.errors import DeviceTimeout, Unreachable
 from policies.texts import t
-from tests.faults.bed import Bed, Line
+from tests.faults.bed import Bed
 
 #: Octets that are no text, as a bad line gives them.
 _NOISE = "\x00\ufffd\x1b[7m\x07"
@@ -53,7 +54,7 @@ class Struck:
         self.typed: list[str] = []
         self.dead = False
 
-    def line(self, line: Line) -> FaultyLine:
+    def line(self, line: Channel) -> FaultyLine:
         """Wrap a line that was just opened: its greeting is an exchange, too."""
         faulty = FaultyLine(self, line)
         try:
@@ -77,7 +78,7 @@ class Struck:
 class FaultyLine:
     """A :class:`drivers.transports.Channel` on which the fault strikes."""
 
-    def __init__(self, struck: Struck, line: Line) -> None:
+    def __init__(self, struck: Struck, line: Channel) -> None:
         self.struck, self.inner, self.where = struck, line, line.where
         self._fault: Kind | None = None
         self._pending: list[str] | None = None  # what is still to come, after a fault changed it

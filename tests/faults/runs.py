@@ -18,13 +18,12 @@ from drivers.dialects import dialect
 from drivers.flow import Event, Flow, Outcome, State, Step
 from drivers.reading import read_state
 from drivers.session import Session
-from lab.switch.loopback import PortState
 from policies.errors import PortsealError, SafetyRefusal
 from policies.expected import expected
 from policies.model import Binding, Device, DeviceRole, ExpectedSwitch, ObservedSwitch, SwitchChanges
 from policies.plan import plan_switch, snapshot_digest
 from policies.site import Site, Switch, Uplink
-from tests.faults.bed import NAME, PORTS, Bed, session
+from tests.faults.bed import NAME, PORTS, Bed, bed_of, session
 from tests.faults.kinds import LATE, Killed, Kind, Struck
 from tests.unit.switch_states import SITE
 
@@ -87,15 +86,14 @@ class Seen:
     """All that can be said of a switch."""
 
     digest: str
-    forwarding: dict[str, PortState]
+    forwarding: object
     running: tuple[str, ...]
     saved: tuple[str, ...]
 
 
 def seen(bed: Bed) -> Seen:
     """Look at the switch from outside and from inside."""
-    saved = tuple(sorted((bed.switch.startup or "").splitlines()))
-    return Seen(snapshot_digest(look(bed)), bed.forwarding(), bed.running(), saved)
+    return Seen(snapshot_digest(look(bed)), bed.forwarding(), bed.running(), bed.saved())
 
 
 #: What is done → which camera (by number) is at which port then; all but the first begin where the first has ended.
@@ -132,7 +130,7 @@ class Undisturbed:
 def undisturbed(platform: str, job: str) -> Undisturbed:
     """Do a job once."""
     configuration = "" if job == "first" else _after_first(platform)
-    bed = Bed(platform, configuration)
+    bed = bed_of(platform, configuration)
     before = look(bed)
     changes, _ = plan_switch(wanted(bed, JOBS[job]), before)
     old, struck, book = seen(bed), Struck(bed), Book()
@@ -146,16 +144,16 @@ def undisturbed(platform: str, job: str) -> Undisturbed:
     assert outcome.state is State.DONE, (platform, job, outcome.error)
     new = seen(bed)
     assert new.digest != old.digest
-    assert sorted(new.running) == sorted(new.saved)
+    assert look(bed).startup_differs == ()
     return Undisturbed(configuration, changes, tuple(struck.typed), old, new, lines[-1])
 
 
 def _after_first(platform: str) -> str:
-    bed = Bed(platform)
+    bed = bed_of(platform)
     changes, _ = plan_switch(wanted(bed, JOBS["first"]), look(bed))
     outcome = Flow(BedEquipment(bed), Book(), lambda _: None).run(changes)
     assert outcome.state is State.DONE, outcome.error
-    return bed.switch.body()
+    return bed.configuration()
 
 
 @dataclass(frozen=True)
@@ -194,7 +192,7 @@ class _Run:
     def __init__(self, case: Case) -> None:
         self.case = case
         self.base = undisturbed(case.platform, case.job)
-        self.bed = Bed(case.platform, self.base.configuration)
+        self.bed = bed_of(case.platform, self.base.configuration)
         self.book = Book()
         self.wrong: list[str] = []
         self.taken_up = 0
@@ -294,7 +292,7 @@ def exchanges(platform: str, job: str, phase: str) -> int:
     base = undisturbed(platform, job)
     if phase == "forward":
         return len(base.typed)
-    bed, book = Bed(platform, base.configuration), Book()
+    bed, book = bed_of(platform, base.configuration), Book()
     struck: Struck = _Back(bed, None, 0, base.last_line)
     if phase == "back":
         outcome = Flow(BedEquipment(bed, struck), book, lambda _: None).run(base.changes)
