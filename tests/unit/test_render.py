@@ -187,8 +187,8 @@ OVS_GOLDEN: dict[str, tuple[PortConfig, PortConfig, list[str]]] = {
         [
             (
                 "printf '%s\\n' 'add cookie=0x5ea1,priority=300,ip,in_port=eth1,dl_src=02:ca:00:00:00:01,"
-                "nw_src=10.1.0.1,actions=NORMAL' 'add cookie=0x5ea1,priority=300,arp,in_port=eth1,arp_sha=02:ca:00:00:00:01,"
-                "arp_spa=10.1.0.1,actions=NORMAL' | ovs-ofctl --bundle add-flows br0 -"
+                "nw_src=10.1.0.1,actions=NORMAL' 'add cookie=0x5ea1,priority=300,arp,in_port=eth1,"
+                "arp_sha=02:ca:00:00:00:01,arp_spa=10.1.0.1,actions=NORMAL' | ovs-ofctl --bundle add-flows br0 -"
             ),
             (
                 "printf '%s\\n' 'add cookie=0x5ea1,priority=250,ip,in_port=eth1,actions=drop' "
