@@ -6,7 +6,7 @@ PORTSEAL_FIXTURES := $(abspath $(wildcard ../shared/fixtures))
 endif
 export PORTSEAL_FIXTURES
 
-.PHONY: help setup run test unit terminals lint fmt docs texts bench lab-down clean
+.PHONY: help setup run test unit terminals lint fmt docs texts bench faults lab-down clean
 
 help:  ## list the verbs
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ docs: .venv/.ready policies/texts/zh/LC_MESSAGES/portseal.mo  ## write the gener
 
 bench: setup policies/texts/zh/LC_MESSAGES/portseal.mo  ## measure, side by side with a peer
 	@$(PY) -m bench
+
+faults: setup policies/texts/zh/LC_MESSAGES/portseal.mo  ## strike every read and write of the flow on every dialect (nightly)
+	@$(PY) -m bench faults
 
 lab-down: .venv/.ready  ## remove the virtual site, also after a crash
 	@.venv/bin/portseal lab down

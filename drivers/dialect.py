@@ -136,8 +136,9 @@ class Commit:
     `staged` is a regex that the configuration prompt fits while changes are collected: the same system may also be set
     to work at once. `now` lets all that was typed take effect, `discard` forgets it. `trial` lets it take effect until
     the switch takes it back by itself, unless `confirm` comes before, from any session; `abort` takes it back at once.
-    `pending` is the command that tells whether a trial is under way, `ours` a regex that its answer has when it is
-    Portseal's own. The parameters {trial_s} (seconds) and {trial_id} are the dialect's, or the switch's settings.
+    `pending` is the command that tells whether a trial is under way, `whole` a regex that every whole answer to it has,
+    and `ours` one that it has when the trial is Portseal's own. The parameters {trial_s} (seconds) and {trial_id} are
+    the dialect's, or the switch's settings.
     """
 
     staged: str
@@ -147,6 +148,7 @@ class Commit:
     confirm: str = ""
     abort: str = ""
     pending: str = ""
+    whole: str = ""
     ours: str = ""
 
 

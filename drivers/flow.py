@@ -19,10 +19,10 @@ from typing import Protocol
 from drivers.render import check_undo, commands
 from drivers.session import Session
 from drivers.undo import own_work
-from drivers.verify import differences, verify_applied, verify_fresh, verify_kept, verify_restored
-from policies.errors import EquipmentError, PortsealError, Unexpected, VerifyFailed
+from drivers.verify import differences, left_off, verify_applied, verify_fresh, verify_kept, verify_restored
+from policies.errors import EquipmentError, PortsealError, SafetyRefusal, Unexpected, VerifyFailed
 from policies.model import ObservedSwitch, SwitchChanges
-from policies.plan import restore
+from policies.plan import restore, snapshot_digest
 from policies.texts import t
 
 
@@ -171,25 +171,41 @@ class Flow:
         with self.equipment.session() as session:
             session.withdraw(self._writes(Step.ROLL_BACK))
             now = self.equipment.observe(session)
-            if differences(now, changes):
-                own_work(before, now, changes)
-                self.admit(now, restore(before, now, changes))
+            if differences(now, changes) or left_off(before, now, changes):
+                try:
+                    own_work(before, now, changes)
+                    self.admit(now, restore(before, now, changes))
+                except SafetyRefusal:
+                    self._read_twice(session, now)
+                    raise
+            elif (others := self._others(session, before, now, changes)) is not None:
+                outcome = Outcome(self.switch, State.DONE, now, others)
             else:
                 try:
-                    outcome = self._forward(session, before, changes, now)
+                    outcome = self._save(session, changes, now)
                 except Exception as error:  # noqa: BLE001 - as in run
                     cause = self._known(error)
         return self._end(outcome or self.roll_back(before, changes, cause))
 
-    def _forward(
-        self, session: Session, before: ObservedSwitch, changes: SwitchChanges, now: ObservedSwitch
-    ) -> Outcome:
-        """Finish a run that got as far as applying; what others changed meanwhile is not ours to save."""
+    def _others(
+        self, session: Session, before: ObservedSwitch, now: ObservedSwitch, changes: SwitchChanges
+    ) -> VerifyFailed | None:
+        """Name what others have changed since an interrupted run had applied all; that is not ours to save."""
         try:
             verify_applied(before, now, changes)
         except VerifyFailed as others:
-            return Outcome(self.switch, State.DONE, now, others)
-        return self._save(session, changes, now)
+            self._read_twice(session, now)
+            return others
+        return None
+
+    def _read_twice(self, session: Session, now: ObservedSwitch) -> None:
+        """Make sure that others' work was read, and no garbled answer: a job is ended, half-way perhaps, for it."""
+        if snapshot_digest(self.equipment.observe(session)) != snapshot_digest(now):
+            raise EquipmentError(
+                t("two readings in a row are not the same"),
+                where=self.switch,
+                next_step=t("see whether somebody else is changing the switch, then try again"),
+            )
 
     def roll_back(self, before: ObservedSwitch, changes: SwitchChanges, cause: PortsealError | None) -> Outcome:
         """Bring the touched ports back to `before`, and verify it through a fresh session."""

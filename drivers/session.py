@@ -215,8 +215,13 @@ class Session:
             )
 
     def _enter(self, port: str, told: WriteListener) -> None:
-        if self.dialect.enter_interface:
-            self._lines((fill(self.dialect.enter_interface, {"port": spell(port, self.dialect.spell)}),), told)
+        if not self.dialect.enter_interface:
+            return
+        line = fill(self.dialect.enter_interface, {"port": spell(port, self.dialect.spell)})
+        self._lines((line,), told)
+        if re.fullmatch(self.dialect.interface_prompt, self._mode) is None:
+            # What follows would be typed on the port before, or for the whole switch.
+            raise CommandRejected(self.switch, line, shown(self._mode))
 
     def _leave(self, commit: Commit | None) -> None:
         """Leave the modes after a failure; when that fails too, the failure that is already under way says more."""
@@ -255,12 +260,25 @@ class Session:
 
     def _on_trial(self, commit: Commit) -> bool:
         """Tell whether a trial of Portseal's is under way; a model that does not know the question has none."""
-        try:
-            said = self.read(commit.pending)
-        except CommandRejected:
+        said = self._unless_refused_twice(commit.pending)
+        if said is None:
             return False
+        if re.search(commit.whole, said, re.MULTILINE) is None:
+            # A cut answer may lack the trial's name: what is on trial would be taken for lasting, and go back later.
+            raise EquipmentError(
+                t("'{command}' was answered by halves: {answer}", command=commit.pending, answer=shown(said)),
+                where=self.switch,
+                next_step=t("check the switch's load and the line, then try again"),
+            )
         ours = fill(commit.ours, {name: re.escape(value) for name, value in self.parameters.items()})
         return re.search(ours, said, re.MULTILINE) is not None
+
+    def _unless_refused_twice(self, command: str) -> str | None:
+        """Ask; a busy switch may refuse what it knows, and says the same to the second question only by design."""
+        for _ in range(2):
+            with contextlib.suppress(CommandRejected):
+                return self.read(command)
+        return None
 
     def _in_config(self, line: str, told: WriteListener) -> None:
         self._lines(self.dialect.enter_config, told)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from policies.errors import StalePlan, VerifyFailed
 from policies.model import ObservedSwitch, Oper, PortChange, PortConfig, SwitchChanges, changed_fields
-from policies.plan import along, exact_differences, restore, snapshot_digest
+from policies.plan import along, exact_differences, restore, snapshot_digest, within
 from policies.settings import SETTING_WORDS
 from policies.texts import Text, listed, t
 
@@ -28,6 +28,20 @@ def differences(observed: ObservedSwitch, changes: SwitchChanges) -> tuple[Text,
         if (vlan.vlan in (observed.vlans or {})) != (vlan.after is not None)
     )
     return tuple(found)
+
+
+def left_off(before: ObservedSwitch, now: ObservedSwitch, changes: SwitchChanges) -> tuple[Text, ...]:
+    """Name what a run put out of force while it worked and has not put back, though `changes` demands nothing of it.
+
+    Port security is off while its MACs change: a port that has its new MACs already may still be open to everybody.
+    """
+    return tuple(
+        _setting(change.port, name)
+        for change in changes.ports
+        if change.port in now.ports
+        for name in exact_differences(before.ports[change.port].config, now.ports[change.port].config)
+        if name in within(change) - along(change)
+    )
 
 
 def verify_fresh(before: ObservedSwitch, changes: SwitchChanges) -> None:

@@ -136,7 +136,7 @@ def restore(before: ObservedSwitch, now: ObservedSwitch, touched: SwitchChanges)
             continue
         # A port that was shut stays shut: recovering it would open it, with its security already taken back.
         recover = new.oper is Oper.BLOCKED and old.oper is not Oper.BLOCKED and old.config.admin_up is not False
-        differing = [name for name in exact_differences(new.config, old.config) if name in _within(change)]
+        differing = [name for name in exact_differences(new.config, old.config) if name in within(change)]
         if differing or recover:
             after = replace(old.config, **{name: None for name in SETTINGS if name not in differing})
             ports.append(PortChange(change.port, new.config, after, t("roll back"), recover))
@@ -166,7 +166,7 @@ def along(change: PortChange) -> frozenset[str]:
     return demanded.union(_OF_MODE if "mode" in demanded else (), _OF_VLAN if moved else ())
 
 
-def _within(change: PortChange) -> frozenset[str]:
+def within(change: PortChange) -> frozenset[str]:
     """Name the settings that a change may leave different when it ends half-way: what is not among them is others'."""
     names = set(along(change))
     if names & _SECURITY or names & {"mode", "access_vlan"}:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ from lab.api import Lab
 from policies.model import ObservedSwitch, PortChange, SwitchChanges
 from policies.plan import restore, snapshot_digest
 from policies.texts import t
+from tests.faults.runs import cases
+from tests.faults.runs import run as run_case
 from tests.kill_walk import Walk, kill_at, moments, walk_through
 from tests.revert import NoSafeguard, apply_and_revert, kinds, observe, told
 
@@ -114,3 +117,10 @@ def test_killed_at_every_moment_of_a_step_the_switch_is_old_or_new_and_known(
     for number in numbers:
         kill_at(planned(site), walk, number, with_watchdog=number % 4 != 0)
         restored(equipment, first)
+
+
+def test_wherever_a_fault_strikes_no_port_is_left_in_between(lab_site: Lab) -> None:
+    """Walk a sample of the places and kinds of fault over a bridge of its own (`make faults` has more)."""
+    ended = [run_case(case) for case in islice(cases("openvswitch"), 3, None, 197)]
+    assert [each.wrong for each in ended if each.stranded] == []
+    assert len(ended) > 20

@@ -6,10 +6,12 @@ sentence and whether it held.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 os.environ["PORTSEAL_LAB_SITE"] = "vendors"
 
@@ -24,6 +26,7 @@ from lab.api import Lab
 from lab.folder import write_site
 from lab.site import SITE
 from policies.model import ObservedSwitch
+from policies.names import canonical
 from policies.plan import restore, snapshot_digest
 
 WAIT = 15.0
@@ -36,6 +39,10 @@ PLACES = {
     for name in SITE.switch
     if name != "sw1"
 }
+#: What `check` says of a sealed switch; 7.1a wants a person to look at routers.
+CLAUSES = {"7.1a": "manual", "7.1b": "pass", "7.1c": "pass"}
+#: Switches whose dialect does not read which VLANs an uplink carries: then 7.1a has no evidence, and says so.
+UNSEEN = frozenset({"sw7"})
 proved: dict[str, bool] = {}
 
 
@@ -46,6 +53,17 @@ def portseal(site: Path, *arguments: str) -> int:
         return run(cli, ["--site", str(site), "--lang", "en", *arguments])
     finally:
         sys.stdout = out
+
+
+def answer(site: Path, *arguments: str) -> dict[str, Any]:
+    """Run a verb that reads and give what it says as JSON."""
+    out, sys.stdout = sys.stdout, io.StringIO()
+    try:
+        run(cli, ["--site", str(site), "--json", *arguments])
+        told: dict[str, Any] = json.loads(sys.stdout.getvalue())
+    finally:
+        sys.stdout = out
+    return told
 
 
 def arrives(lab: Lab, host: str, **frame: str) -> bool:
@@ -86,11 +104,33 @@ def readings(context: Context) -> dict[str, ObservedSwitch]:
     return dict(answers.results)
 
 
+def discovered(folder: Path) -> None:
+    """Compare what `discover` reads with what the inventory binds."""
+    told = {each["switch"]: each for each in answer(folder, "discover")["switches"]}
+    for name, spec in SITE.switch.items():
+        read = told.get(name)
+        proved[f"discovered: {name}"] = read is not None and read["platform"] == spec.platform and not read["oddities"]
+    for host in SITE.hosts:
+        if host.role == "camera" and host.switch in told:
+            ports = {port["name"]: port["secure_macs"] for port in told[host.switch]["ports"]}
+            bound = [entry["mac"] for entry in ports[canonical(host.port)] or ()]
+            proved[f"discovered: {host.name} is bound at {host.switch}"] = bound == [host.mac]
+
+
+def checked(folder: Path) -> None:
+    """Ask whether the site complies, in all and switch by switch."""
+    for name in SITE.switch:
+        own = answer(folder, "check", name)["clauses"]
+        proved[f"checked: {name}"] = own == CLAUSES | ({"7.1a": "unverified"} if name in UNSEEN else {})
+    proved["checked: the site"] = answer(folder, "check")["clauses"] == CLAUSES | {"7.1a": "unverified"}
+
+
 def walk(lab: Lab, folder: Path) -> None:
     """Go from the contractor's list to the seal, and back again."""
     write_site(folder, [lab.switch(name) for name in SITE.switch], lab.client_key)
     strangers(lab, expected=True, when="before")
     lab.reset()
+    proved["found in breach before"] = answer(folder, "check")["clauses"]["7.1c"] == "fail"
     listed = str(folder / "inventory.csv")
     proved["the list is imported"] = portseal(folder, "inventory", "import", listed, "--yes") == 0
     with open_context(folder) as context:
@@ -104,6 +144,13 @@ def walk(lab: Lab, folder: Path) -> None:
     assert applied is not None
     proved["nothing is left to change"] = again is not None and again.id == applied.id
     strangers(lab, expected=False, when="sealed")
+    assert lab.forgotten("rogue")
+    discovered(folder)
+    checked(folder)
+    for name in SITE.switch:
+        lab.reboot(name)
+    strangers(lab, expected=False, when="sealed and restarted")
+    proved["nothing is left to change after a restart"] = answer(folder, "plan")["changes"] == 0
     with open_context(folder) as context:
         now = readings(context)
         for changes in applied.changes.switches:

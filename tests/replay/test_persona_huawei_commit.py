@@ -111,7 +111,8 @@ def test_a_trial_that_is_confirmed_stays(persona: RunningPersona, session: Termi
     persona.call(lambda switch: switch.tick())
     assert shut(persona)
     assert session.output("display configuration trial status") == [
-        "Info: The system is not in the trial configuration mode."
+        "Trial status: INACTIVE ",
+        "Trial time left (sec): 0",
     ]
 
 
@@ -134,6 +135,11 @@ def test_a_lost_session_ends_its_trial_unless_it_has_a_name(persona: RunningPers
         lost.send("system-view")
         on_trial(lost, "persist portseal")
     with terminal(persona.ssh_port) as session:
+        assert session.output("display configuration trial status") == [
+            "Trial status: ACTIVE",
+            "Persist id: portseal",
+            "Trial time left (sec): 60",
+        ]
         session.send("system-view")
         assert shut(persona)
         session.type("commit persist portseal")

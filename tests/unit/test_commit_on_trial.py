@@ -12,6 +12,7 @@ from drivers.flow import Flow, Outcome, State, Step
 from drivers.render import Command, commands, script
 from drivers.session import Session
 from drivers.transports.replay import Exchange, ReplayChannel
+from policies.errors import EquipmentError
 from policies.model import ObservedSwitch, PortChange, PortConfig, SwitchChanges
 from policies.names import canonical
 from policies.texts import t
@@ -196,9 +197,26 @@ def test_what_was_confirmed_is_saved_by_whoever_takes_up_the_job() -> None:
     assert run.resume().state is State.DONE
 
 
-@pytest.mark.parametrize("status", [THEIRS, BARE, (STATUS, "Error: Unrecognized command found at '^' position.\r\n")])
-def test_a_trial_of_somebody_else_is_left_alone(status: tuple[str, str]) -> None:
-    assert Run(old(fresh().types(status)), old(old(fresh().types(status)))).resume().state is State.ROLLED_BACK
+UNKNOWN = (STATUS, "Error: Unrecognized command found at '^' position.\r\n")
+
+
+@pytest.mark.parametrize("status", [(THEIRS,), (BARE,), (UNKNOWN, UNKNOWN)], ids=["named", "without a name", "unknown"])
+def test_a_trial_of_somebody_else_is_left_alone(status: tuple[tuple[str, str], ...]) -> None:
+    assert Run(old(fresh().types(*status)), old(old(fresh().types(*status)))).resume().state is State.ROLLED_BACK
+
+
+def test_a_switch_that_was_busy_is_asked_again_whether_a_trial_is_under_way() -> None:
+    busy = (STATUS, "Error: The system is busy. Please wait.\r\n")
+    run = Run(old(fresh().types(busy, OURS, *ABORT, IDLE)), old(old(fresh().types(IDLE))))
+    assert run.resume().state is State.ROLLED_BACK
+
+
+@pytest.mark.parametrize("said", ["", "Trial status:  ACTIVE\r\n", "Trial status:  ACTIVE\r\nPersist id: portseal\r\n"])
+def test_an_answer_that_was_cut_does_not_pass_for_no_trial(said: str) -> None:
+    run = Run(fresh().types((STATUS, said)))
+    with pytest.raises(EquipmentError, match="by halves"):
+        run.resume()
+    assert run.book.calls == []
 
 
 # -- what is shown and typed -------------------------------------------------------------------------------------------

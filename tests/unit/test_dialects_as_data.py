@@ -80,7 +80,7 @@ class TestDialects:
         patterns += spoken.failure_config
         patterns += [*spoken.secrets, *spoken.volatile]
         patterns += [question for question, _ in (*spoken.greetings, *spoken.answers)]
-        patterns += [spoken.commit.staged, spoken.commit.ours] if spoken.commit is not None else []
+        patterns += [spoken.commit.staged, spoken.commit.whole, spoken.commit.ours] if spoken.commit is not None else []
         for read in spoken.reads:
             patterns += [*read.rows, *read.ignore, read.start, read.stop, read.complete, read.total, read.wrapped]
             patterns += [part for pair in read.skip for part in pair]

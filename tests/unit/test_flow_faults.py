@@ -16,7 +16,7 @@ from policies.plan import exact_differences, snapshot_digest
 from policies.texts import t
 from tests.unit.flow_runs import CUT, FULL, Book, Run, broken, cut, gone, nth, refuse
 from tests.unit.model_switch import ModelEquipment, ModelSwitch, model
-from tests.unit.switch_states import FACTORY, KNOWN
+from tests.unit.switch_states import CAM, CAM2, FACTORY, KNOWN, merged, sealed
 
 # -- failures half-way -------------------------------------------------------------------------------------------------
 
@@ -256,6 +256,42 @@ class TestResume:
         assert outcome.state is State.ROLLED_BACK
         assert isinstance(outcome.error, VerifyFailed)
         assert run.switch.running() == run.old
+
+    def test_a_port_that_is_as_asked_but_still_open_is_given_back(self) -> None:
+        run, before = Run(), merged(FACTORY, sealed(CAM))
+        run.switch.ports["Gi1"] = before
+        run.old = run.switch.running()
+        run.switch.startup = run.saved = run.old
+        seen = run.switch.observed()
+        after = PortConfig(access_vlan=100, secure_macs=sealed(CAM2).secure_macs)
+        changes = SwitchChanges("sw1", snapshot_digest(seen), (), (PortChange("Gi1", before, after, t("a test")),))
+        # Killed between the new MAC and `switchport port-security`: all that was asked for is there.
+        run.switch.ports["Gi1"] = replace(before, secure=False, secure_macs=sealed(CAM2).secure_macs)
+        outcome = Flow(ModelEquipment(run.switch), run.book, run.listen).resume(seen, changes)
+        assert outcome.state is State.ROLLED_BACK
+        assert run.switch.ports["Gi1"] == before
+
+    @pytest.mark.parametrize("asked", [True, False], ids=["all is as asked", "half-way"])
+    def test_what_looks_like_others_work_is_read_again_before_the_job_is_ended_for_it(self, asked: bool) -> None:
+        run = Run()
+        before = run.switch.observed()
+        port = "Gi3" if asked else "Gi1"
+        if asked:
+            run.run(replace(run.changes, save=False))
+        else:
+            run, before = self.left(3)
+        run.book, garbled = Book(), iter([True])
+
+        def garble() -> None:
+            now = run.switch.ports[port]
+            run.switch.ports[port] = replace(now, access_vlan=77 if next(garbled, False) else truth.access_vlan)
+
+        truth = run.switch.ports[port]
+        run.switch.when_observed = garble
+        with pytest.raises(EquipmentError, match="not the same"):
+            self.resume(run, before)
+        assert run.book.closed == []
+        assert self.resume(run, before).state is (State.DONE if asked else State.ROLLED_BACK)
 
     def test_a_switch_that_cannot_be_reached_stays_unfinished(self) -> None:
         run, before = self.left(3)

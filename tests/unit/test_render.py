@@ -185,11 +185,27 @@ OVS_GOLDEN: dict[str, tuple[PortConfig, PortConfig, list[str]]] = {
         OVS_PLAIN,
         PortConfig(ip_bindings=frozenset({IpBinding(CAM.mac, "10.1.0.1", 100)}), source_guard=True),
         [
-            f'{_FLOW}300,ip,in_port=eth1,dl_src=02:ca:00:00:00:01,nw_src=10.1.0.1,actions=NORMAL"',
-            f'{_FLOW}300,arp,in_port=eth1,arp_sha=02:ca:00:00:00:01,arp_spa=10.1.0.1,actions=NORMAL"',
-            f'{_FLOW}250,ip,in_port=eth1,actions=drop"',
-            f'{_FLOW}250,arp,in_port=eth1,actions=drop"',
-            f'{_FLOW}250,ipv6,in_port=eth1,actions=drop"',
+            (
+                "printf '%s\\n' 'add cookie=0x5ea1,priority=300,ip,in_port=eth1,dl_src=02:ca:00:00:00:01,"
+                "nw_src=10.1.0.1,actions=NORMAL' 'add cookie=0x5ea1,priority=300,arp,in_port=eth1,"
+                "arp_sha=02:ca:00:00:00:01,arp_spa=10.1.0.1,actions=NORMAL' | ovs-ofctl --bundle add-flows br0 -"
+            ),
+            (
+                "printf '%s\\n' 'add cookie=0x5ea1,priority=250,ip,in_port=eth1,actions=drop' "
+                "'add cookie=0x5ea1,priority=250,arp,in_port=eth1,actions=drop' "
+                "'add cookie=0x5ea1,priority=250,ipv6,in_port=eth1,actions=drop' | ovs-ofctl --bundle add-flows br0 -"
+            ),
+        ],
+    ),
+    "no guard any more": (
+        replace(OVS_PLAIN, source_guard=True),
+        PortConfig(source_guard=False),
+        [
+            (
+                "printf '%s\\n' 'delete_strict cookie=0x5ea1/-1,priority=250,ip,in_port=eth1' "
+                "'delete_strict cookie=0x5ea1/-1,priority=250,arp,in_port=eth1' "
+                "'delete_strict cookie=0x5ea1/-1,priority=250,ipv6,in_port=eth1' | ovs-ofctl --bundle add-flows br0 -"
+            ),
         ],
     ),
     "shut": (OVS_PLAIN, PortConfig(admin_up=False), ["ovs-ofctl mod-port br0 eth1 down"]),

@@ -51,6 +51,16 @@ class TestConfigure:
         assert [line for phase, line in heard if phase == "before"] == script(CISCO, COMMANDS)
         assert heard == [(phase, line) for line in script(CISCO, COMMANDS) for phase in ("before", "after")]
 
+    def test_nothing_is_typed_on_a_port_whose_mode_was_not_entered(self) -> None:
+        turns: list[Turn] = [ENTER, (f"interface {GI1}", "", CONF), ("end", "", EXEC)]
+        channel = ReplayChannel(logged_in(*turns))
+        with (
+            Session(channel, CISCO, switch="sw1") as opened,
+            pytest.raises(CommandRejected, match=f"'interface {GI1}'.*config"),
+        ):
+            opened.configure([Command("shutdown", GI1)])
+        assert left(channel)
+
     def test_nothing_is_typed_when_there_is_nothing_to_do(self) -> None:
         channel = ReplayChannel(logged_in())
         with Session(channel, CISCO, switch="sw1") as opened:

@@ -73,7 +73,11 @@ DIALECT = Dialect(
     volatile=(r"^\s*#\s*$", r"^\s*return\s*$", r"^\s*$"),
     tested_on=(
         Tested(
-            "virtual switch of the lab", "7.1.070-like persona", "2026-11-30", "emulated", "a first binding, reverted"
+            "virtual switch of the lab",
+            "7.1.070-like persona",
+            "2026-11-30",
+            "emulated",
+            "bindings, moves and releases, reverted",
         ),
         Tested(
             "HPE and H3C, several",

@@ -64,7 +64,8 @@ DIALECT = Dialect(
         confirm="commit persist {trial_id}",
         abort="abort trial persist {trial_id}",
         pending="display configuration trial status",
-        ours=r"Trial status:\s*(?!INACTIVE)[\s\S]*?Persist id:\s*{trial_id}\s*$",
+        whole=r"Trial status:[\s\S]*?Trial time left \(sec\):\s*\d+\s*$",
+        ours=r"Trial status:(?!\s*INACTIVE)[\s\S]*?Persist id:\s*{trial_id}\s*$",
     ),
     save=Save(
         "save",

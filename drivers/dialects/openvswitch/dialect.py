@@ -18,6 +18,14 @@ _PAIR = (
     "300,arp,in_port={port},arp_sha={mac},arp_spa={ip}",
 )
 _GUARDED = tuple(f"250,{kind},in_port={{port}}" for kind in ("ip", "arp", "ipv6"))
+#: Several flows go in one transaction (OpenFlow 1.4 bundle, ovs-ofctl(8)): one after the other, a lost line left a
+#: half, as a device whose IPv4 packets were admitted and whose ARP was not.
+_MODS, _BUNDLE = r"printf '%s\n' ", " | ovs-ofctl --bundle add-flows {bridge} -"
+_ADD_ONE, _DELETE_ONE = "'add cookie=0x5ea1,priority=", "'delete_strict cookie=0x5ea1/-1,priority="
+_ADD_PAIR = _MODS + " ".join(f"{_ADD_ONE}{match},actions=NORMAL'" for match in _PAIR) + _BUNDLE
+_DELETE_PAIR = _MODS + " ".join(f"{_DELETE_ONE}{match}'" for match in _PAIR) + _BUNDLE
+_GUARD = _MODS + " ".join(f"{_ADD_ONE}{match},actions=drop'" for match in _GUARDED) + _BUNDLE
+_NO_GUARD = _MODS + " ".join(f"{_DELETE_ONE}{match}'" for match in _GUARDED) + _BUNDLE
 
 DIALECT = Dialect(
     platform="openvswitch",
@@ -59,13 +67,13 @@ DIALECT = Dialect(
             }
         ),
         "ip_bindings": Items(
-            add=tuple(f'{_ADD}{match},actions=NORMAL"' for match in _PAIR),
-            remove=tuple(f'{_DELETE}{match}"' for match in _PAIR),
+            add=(_ADD_PAIR,),
+            remove=(_DELETE_PAIR,),
         ),
         "source_guard": Set(
             by_value={
-                True: tuple(f'{_ADD}{match},actions=drop"' for match in _GUARDED),
-                False: tuple(f'{_DELETE}{match}"' for match in _GUARDED),
+                True: (_GUARD,),
+                False: (_NO_GUARD,),
             }
         ),
         "admin_up": Set(

@@ -114,7 +114,11 @@ DIALECT = Dialect(
     volatile=(r"^\s*!", r"^(?:Building configuration|Current configuration)", r"^\s*$"),
     tested_on=(
         Tested(
-            "virtual switch of the lab", "RGOS 11.4-like persona", "2026-11-30", "emulated", "a first binding, reverted"
+            "virtual switch of the lab",
+            "RGOS 11.4-like persona",
+            "2026-11-30",
+            "emulated",
+            "bindings, moves and releases, reverted",
         ),
         Tested(
             "RG-S2628G-E, RG-S5760C and others",

@@ -209,13 +209,14 @@ class Vrp8Session(HuaweiSession):
         return render.shown((self._shadow or self.switch).body())
 
     def trial_status(self, match: Match) -> str:
-        """Show whether a trial runs."""
+        """Show whether a trial runs (command reference, display configuration trial status)."""
         del match
         trial = self.switch.trial
         if trial is None:
-            return "Info: The system is not in the trial configuration mode."
+            return "Trial status: INACTIVE \nTrial time left (sec): 0"
         left = max(int(trial.deadline - self.switch.now() + 0.999), 0)
-        return f"Trial status: active\nRemaining time: {left} seconds\nPersist id: {trial.persist or '-'}"
+        name = f"Persist id: {trial.persist}\n" if trial.persist else ""
+        return f"Trial status: ACTIVE\n{name}Trial time left (sec): {left}"
 
     def commit_list(self, match: Match) -> str:
         """Show the commits, the newest first."""
