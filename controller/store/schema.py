@@ -200,6 +200,9 @@ _SWAPS = (
     "CREATE TABLE retired_mac (mac TEXT PRIMARY KEY, device TEXT NOT NULL, at TEXT NOT NULL) STRICT, WITHOUT ROWID",
 )
 
+#: A swap that a card may do instead of a code.
+_SWAP_CARDS = ("ALTER TABLE swap_permit ADD COLUMN card TEXT NOT NULL DEFAULT ''",)
+
 _OFFLINE = (
     # A terminal's key that was taken away with its certificates: a lost terminal still has it.
     """CREATE TABLE terminal_key_revoked (
@@ -278,4 +281,11 @@ def offline_grants(db: Database) -> None:
 def lists_and_locks(db: Database) -> None:
     """Add which list of cards was published last, and what anti-plug locks have said."""
     for statement in _LISTS_AND_LOCKS:
+        db.execute(statement)
+
+
+@migrations()
+def swaps_by_card(db: Database) -> None:
+    """Add the card that may do a swap in the place of a code."""
+    for statement in _SWAP_CARDS:
         db.execute(statement)
