@@ -15,7 +15,7 @@ from typing import Any
 
 from agent.usb.bindings import replace_file
 from policies.errors import ConfigError, InputError, SafetyRefusal, StorageFailed
-from policies.messages.proof import ProbeKind, split_target
+from policies.messages.proof import MOST_PLACES, ProbeKind, split_target
 from policies.names.shown import shown
 from policies.texts import Text, t
 from policies.toml import Key, Place, Section, a_list, read_section, read_toml
@@ -191,6 +191,10 @@ def _build(values: dict[str, Any], place: Place) -> GuardRule:
     networks: tuple[Network, ...] = values["networks"]
     if not networks:
         raise place.at("networks").error(t("no network is named"), t("name at least the network of the controller"))
+    if len(networks) > MOST_PLACES:
+        raise place.at("networks").error(
+            t("there are more than {count}", count=MOST_PLACES), t("name fewer, larger networks")
+        )
     rule = GuardRule(
         (*collapse_addresses(each for each in networks if isinstance(each, IPv4Network)),
          *collapse_addresses(each for each in networks if isinstance(each, IPv6Network))),

@@ -26,8 +26,8 @@ from types import FrameType
 
 from agent.clock import Clock
 from agent.egress import kernel, rules
-from agent.egress.declared import DENY_ALL, GuardRule, Loaded, content, load_or_last
-from agent.egress.nft import Nft, the_nft
+from agent.egress.declared import DENY_ALL, LAST_GOOD, GuardRule, Loaded, content, load_or_last
+from agent.egress.nft import Nft, find_nft, the_nft
 from agent.egress.places import GuardPlaces, find_places
 from agent.egress.proving import prove
 from agent.egress.records import STATE, Outbox
@@ -304,13 +304,17 @@ def main(arguments: list[str]) -> int:
     """Run it; the exit code is 0, 2 for an unknown argument, 3 when nft is missing or fails."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
     try:
+        if arguments == ["--remove"] and find_nft() is None:
+            return 0
         nft = the_nft()
+        places = find_places(Path(os.environ.get("PORTSEAL_AGENT_CONFIG") or "/etc/portseal-agent"))
         if arguments == ["--remove"]:
             nft.remove()
+            (places.state / LAST_GOOD).unlink(missing_ok=True)  # or the next installation would take it for a loss
             return 0
         if arguments:
             return 2
-        serve(find_places(Path(os.environ.get("PORTSEAL_AGENT_CONFIG") or "/etc/portseal-agent")), nft)
+        serve(places, nft)
     except PortsealError as error:
         _log.error("%s", error)
         return error.exit_code

@@ -11,6 +11,8 @@ from policies.toml import read_toml
 
 #: The file's name beside agent.toml.
 GUARD_FILE = "guard.toml"
+#: The broker's usual port, as agent.toml has it.
+_PORT = 8883
 _STATE, _RUN = "/var/lib/portseal-agent", "/run/portseal-agent"
 
 
@@ -23,6 +25,7 @@ class GuardPlaces:
     run: Path = Path(_RUN)
     hosts: tuple[str, ...] = ()
     root: Path = Path("/")
+    broker: tuple[str, int] | None = None
 
 
 def find_places(folder: Path) -> GuardPlaces:
@@ -36,10 +39,18 @@ def find_places(folder: Path) -> GuardPlaces:
         value = table.get(key)
         return folder / (value if isinstance(value, str) and value else usual)
 
-    return GuardPlaces(path("guard", GUARD_FILE), path("state", _STATE), path("run", _RUN), tuple(_hosts(table)))
+    return GuardPlaces(
+        path("guard", GUARD_FILE), path("state", _STATE), path("run", _RUN), tuple(_hosts(table)), broker=_broker(table)
+    )
 
 
 def _hosts(table: Mapping[str, object]) -> list[str]:
     sections = (table.get(name) for name in ("broker", "door"))
     found = [each.get("host") for each in sections if isinstance(each, dict)]
     return [each for each in found if isinstance(each, str) and each]
+
+
+def _broker(table: Mapping[str, object]) -> tuple[str, int] | None:
+    told = table.get("broker")
+    host, port = (told.get("host"), told.get("port", _PORT)) if isinstance(told, dict) else (None, None)
+    return (host, port) if isinstance(host, str) and isinstance(port, int) else None

@@ -10,7 +10,7 @@ from agent.egress import rules
 from agent.egress.declared import GuardRule, Target
 from agent.egress.probes import Probe, planned, probe_all
 from agent.egress.sight import look
-from policies.messages.proof import LONGEST, GuardState, Probed, ProbeKind, Proof, Result, Role
+from policies.messages.proof import GuardState, Probed, ProbeKind, Proof, Result, Role
 
 #: How many resolvers are asked for the outside name at most: more stand in no file (resolv.conf(5) knows three).
 _MOST_RESOLVERS = 4
@@ -45,5 +45,5 @@ def prove(rule: GuardRule, guard: GuardState, root: Path = Path("/"), send: Send
         resolvers=tuple(seen.resolvers),
         proxies=tuple(seen.proxies),
         sockets=tuple(seen.sockets),
-        unseen=tuple(each[:LONGEST] for each in seen.unseen),
+        unseen=tuple(each for each in seen.unseen),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any
 
 from agent.usb.bindings import replace_file
 from policies.errors import StorageFailed
-from policies.messages.event import MAX_LIST, MAX_STRING, Value
+from policies.messages.event import MAX_LIST, MAX_MEMBERS, MAX_STRING, Value
 from policies.messages.kinds import KINDS
 
 _log = logging.getLogger("portseal.guard")
@@ -27,7 +28,10 @@ RECORDS, STATE = "guard", "guard.json"
 MOST = 500
 #: Seconds after which a guard that has written no state counts as silent; it does so every few seconds.
 SILENT = 60.0
-_LARGEST = 1 << 16
+#: Bytes that are read of a file of the guard's. What it wants told has to fit into an event, with its envelope.
+_LARGEST, _RECORD = 1 << 16, 15_000
+_COUNTS = 1 << 53
+_KEY = re.compile(r"[a-z][a-z0-9_.]{0,63}")
 _PREFIX = "egress."
 
 
@@ -100,18 +104,24 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _read(path: Path) -> list[Record]:
-    told = json.loads(path.read_bytes()[:_LARGEST])
+    told = json.loads(path.read_bytes()[:_RECORD])
     kind, data, lost = told["kind"], told["data"], told["lost"]
     if told["v"] != 1 or kind not in KINDS or not kind.startswith(_PREFIX) or type(lost) is not int:
         raise ValueError
-    if not isinstance(data, dict) or not all(map(_holds, data.values())) or not isinstance(told["boot"], str):
+    if not isinstance(data, dict) or len(data) > MAX_MEMBERS or not all(map(_holds, data, data.values())):
+        raise ValueError
+    if not isinstance(told["boot"], str) or not 0 <= lost < _COUNTS:
         raise ValueError
     made = [Record(path, told["boot"], kind, data)]
     return [Record(path, told["boot"], "egress.lost", {"count": lost}), *made] if lost else made
 
 
-def _holds(value: object) -> bool:
-    """Tell whether an event can hold the value."""
+def _holds(key: object, value: object) -> bool:
+    """Tell whether an event can hold it."""
+    if not isinstance(key, str) or not _KEY.fullmatch(key):
+        return False
     if isinstance(value, list):
         return len(value) <= MAX_LIST and all(isinstance(each, str) and len(each) <= MAX_STRING for each in value)
-    return value is None or isinstance(value, (bool, int)) or (isinstance(value, str) and len(value) <= MAX_STRING)
+    if isinstance(value, int):
+        return -_COUNTS < value < _COUNTS
+    return value is None or (isinstance(value, str) and len(value) <= MAX_STRING)

@@ -38,6 +38,17 @@ def foreign_addresses(raw: bytes, rule: GuardRule) -> dict[str, bool]:
     return found
 
 
+def addresses_networks(raw: bytes) -> list[Network]:
+    """Give the networks of a machine's addresses in the output of `ip -j address show`; raises EquipmentError."""
+    found = [
+        ip_network(f"{each['local']}/{each['prefixlen']}", strict=False)
+        for link in _read(raw)
+        if "LOOPBACK" not in link.get("flags", ())
+        for each in link.get("addr_info", ())
+    ]
+    return list(dict.fromkeys(each for each in found if not each.is_link_local))
+
+
 def _leads_out(route: Mapping[str, Any], family: int, rule: GuardRule) -> bool:
     if route.get("type", "unicast") in _HARMLESS or route.get("dev") == "lo":
         return False

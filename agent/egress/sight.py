@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
-from agent.egress.declared import Address, GuardRule
+from agent.egress.declared import Address, GuardRule, Network
 from agent.egress.links import links, modems
-from agent.egress.routes import foreign_addresses, foreign_routes
+from agent.egress.routes import addresses_networks, foreign_addresses, foreign_routes
 from policies.errors import EquipmentError
 
 #: Where name servers stand: the C library's file, and what systemd-resolved and NetworkManager ask behind their stub.
@@ -175,3 +175,8 @@ def _run_ip(arguments: tuple[str, ...]) -> bytes:
 def resolve(name: str) -> list[str]:
     """Give the addresses of a host; raises OSError."""
     return [str(each[4][0]) for each in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)]
+
+
+def own_networks() -> list[Network]:
+    """Give the networks of this machine's addresses, loopback and link-local left out; raises EquipmentError."""
+    return addresses_networks(_run_ip(("-j", "address", "show")))

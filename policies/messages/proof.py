@@ -19,7 +19,8 @@ are, with exactly these members:
     sockets    connections to the outside: "tcp LOCAL REMOTE"
     unseen     what could not be looked at, in words
 
-A text is one printable line of at most 120 characters, and a list has at most 24 of them.
+A text is one printable line of at most 80 characters. A list has at most 12 of them, `networks` and `probes` 24: so it
+fits into an event, whatever a machine calls its things.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ from policies.messages.event import Value
 from policies.names.shown import shown
 from policies.texts import Text, t
 
-#: Texts of one list, and characters of one text.
-MOST, LONGEST = 24, 120
+#: Texts of one list (of networks and of probes, of any other), and characters of one text.
+MOST_PLACES, MOST, LONGEST = 24, 12, 80
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _TARGET = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+)):([0-9]{1,5})")
 
@@ -147,8 +148,8 @@ def proof_data(proof: Proof) -> dict[str, Value]:
     left = proof.left_out
     for name in _LISTS:
         items = [_line(str(each)) for each in getattr(proof, name)]
-        told[name] = items[:MOST]
-        left += max(0, len(items) - MOST)
+        told[name] = items[: _most(name)]
+        left += max(0, len(items) - _most(name))
     return told | {"at_ms": proof.at_ms, "denied": proof.denied, "left_out": left}
 
 
@@ -157,7 +158,7 @@ def read_proof(data: Mapping[str, Any], where: str = "") -> Proof:
     if set(data) != MEMBERS:
         raise _refused(t("it has not exactly the members of a proof"), where)
     numbers = {name: _whole(data[name], f"{where}.{name}") for name in _NUMBERS}
-    lists = {name: _texts(data[name], f"{where}.{name}") for name in _LISTS}
+    lists = {name: _texts(data[name], f"{where}.{name}", _most(name)) for name in _LISTS}
     rules = data["rules"]
     if not isinstance(rules, str) or not _DIGEST.fullmatch(rules):
         raise _refused(t("this is no digest"), f"{where}.rules")
@@ -194,9 +195,14 @@ def _probed(text: str, where: str) -> Probed:
         raise _refused(t("{text} is no probe with its result", text=shown(text)), where) from None
 
 
+def _most(name: str) -> int:
+    return MOST_PLACES if name in ("networks", "probes") else MOST
+
+
 def _line(text: str) -> str:
     """Make one printable line of at most :data:`LONGEST` characters: devices and files name themselves."""
-    plain = "".join(c if c.isprintable() and c.isascii() else "?" for c in text)
+    # Quotes and backslashes too: JSON doubles them, and a list full of them would not fit into an event.
+    plain = "".join(c if c.isprintable() and c.isascii() and c not in '"\\' else "?" for c in text)
     return plain if len(plain) <= LONGEST else plain[: LONGEST - 3] + "..."
 
 
@@ -206,11 +212,11 @@ def _whole(value: object, where: str) -> int:
     return value
 
 
-def _texts(value: object, where: str) -> tuple[str, ...]:
-    if not isinstance(value, (list, tuple)) or len(value) > MOST:
-        raise _refused(t("this is no list of at most {count} texts", count=MOST), where)
+def _texts(value: object, where: str, most: int) -> tuple[str, ...]:
+    if not isinstance(value, (list, tuple)) or len(value) > most:
+        raise _refused(t("this is no list of at most {count} texts", count=most), where)
     for each in value:
-        if not isinstance(each, str) or not each or len(each) > LONGEST or not each.isprintable():
+        if not isinstance(each, str) or not 0 < len(each) <= LONGEST or not (each.isascii() and each.isprintable()):
             raise _refused(t("{text} is no line of text", text=shown(str(each))), where)
     return tuple(value)
 

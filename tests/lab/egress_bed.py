@@ -93,7 +93,7 @@ class Bed:
         """Start a program in a namespace; it ends with the bed."""
         command = ["ip", "netns", "exec", self.names[who], *argv]
         made = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=(self.root / "stderr").open("ab"), text=True, cwd=os.getcwd()
+            command, stdout=subprocess.PIPE, stderr=(self.root / "stderr").open("ab"), text=True, cwd=Path.cwd()
         )
         self.processes.append(made)
         return made
@@ -101,7 +101,7 @@ class Bed:
     def guard(self) -> subprocess.Popen[str]:
         """Start the guard and wait until it says how things stand."""
         made = self.start(TERMINAL, sys.executable, "-c", _GUARD, str(self.root))
-        self.until(lambda: (self.root / "run/guard.json").exists())
+        self.until((self.root / "run/guard.json").exists)
         return made
 
     def declare(self, text: str = DECLARED) -> None:

@@ -33,9 +33,10 @@ class TestPlan:
         assert touched
         assert all("portseal-trial" in path for path in touched)
 
-    def test_the_agent_starts_last(self) -> None:
-        last = plan_install(SYSTEM, DEBIAN).steps[-1]
-        assert last == Command(("systemctl", "start", "portseal-agent.service"), live=True)
+    def test_agent_and_guard_start_last(self) -> None:
+        agent, guard = plan_install(SYSTEM, DEBIAN).steps[-2:]
+        assert agent == Command(("systemctl", "start", "portseal-agent.service"), live=True)
+        assert guard == Command(("systemctl", "start", "portseal-guard.service"), live=True)
 
     def test_an_image_gets_the_same_files_and_no_command_for_a_running_machine(self) -> None:
         here, image = plan_install(SYSTEM, DEBIAN), plan_install(Path("/mnt/image"), DEBIAN)
