@@ -92,9 +92,8 @@ class Bed:
     def start(self, who: str, *argv: str) -> subprocess.Popen[str]:
         """Start a program in a namespace; it ends with the bed."""
         command = ["ip", "netns", "exec", self.names[who], *argv]
-        made = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=(self.root / "stderr").open("ab"), text=True, cwd=Path.cwd()
-        )
+        with (self.root / "stderr").open("ab") as errors:
+            made = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
         self.processes.append(made)
         return made
 
