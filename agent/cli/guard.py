@@ -25,6 +25,14 @@ _STATES: dict[object, Text] = {
 }
 
 
+#: The verdicts in words, by their names in a proof.
+_VERDICTS: dict[object, Text] = {
+    "fail": t("fail"),
+    "unverified": t("unverified"),
+    "manual": t("manual"),
+}
+
+
 def verbs(spot: Spot) -> list[click.Command]:
     """Make the group and its verbs."""
     about = t(
@@ -88,7 +96,7 @@ def _prove(spot: Spot) -> click.Command:
         for each in proof.probes:
             spot.say(str(each))
         for verdict, text in wrong:
-            spot.say(t("{verdict}: {text}", verdict=verdict.value, text=text))
+            spot.say(t("{verdict}: {text}", verdict=_VERDICTS[verdict.value], text=text))
         if not wrong:
             spot.say(t("No way out was found, and the controls answered."))
         return NOTHING if wrong else DONE
@@ -164,7 +172,8 @@ def _told(shown: Mapping[str, Any], networks: Iterable[str], spot: Spot) -> Iter
     if shown["fault"]:
         yield shown["fault"][spot.language]
     for each in shown["wrong"]:
-        yield f"{each['verdict']}: {each['text'][spot.language]}"
+        verdict = _VERDICTS.get(each["verdict"], _VERDICTS["unverified"])
+        yield t("{verdict}: {text}", verdict=verdict, text=each["text"][spot.language])
     if shown["seconds"] is None:
         yield t("No round was made yet.")
     elif shown["wrong"]:

@@ -128,7 +128,7 @@ def _chain(rule: GuardRule, chain: str) -> list[_Line]:
     if chain == "output":
         lines += [
             (f"meta mark {PROBE_MARK:#x} drop", "probes"),
-            ('limit rate 6/minute burst 6 packets log prefix "portseal denied: "', "log"),
+            ('limit rate 6/minute burst 6 packets log prefix "portseal-denied: "', "log"),
         ]
     return [*lines, denied]
 

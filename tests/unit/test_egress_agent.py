@@ -14,7 +14,12 @@ from agent.display.scene import compose
 from agent.egress import records
 from agent.egress.records import MOST, RECORDS, STATE, Outbox
 from agent.terminal import Terminal
+from policies.egress import judge_proof
+from policies.messages.proof import read_proof
+from policies.model import Verdict
+from policies.texts import t
 from tests.unit.terminal_bench import BOOT, Bench
+from tests.unit.test_cli_json import examples
 from tests.unit.test_egress_proof import PROOF_DATA
 
 
@@ -148,3 +153,17 @@ class TestStatus:
         bench.says(ago=90)
         bench.config.guard.touch()
         assert "The network guard does not run" in compose(bench.ask("status"), "en").alarms[0]
+
+
+def test_the_documented_json_of_the_guard_is_what_it_prints(bench: GuardBench) -> None:
+    documented = examples()["portseal-agent guard show"]
+    assert set(documented) == {*bench_shown(bench), "networks", "proof"}
+    assert judge_proof(read_proof(documented["proof"]))[0] == (
+        Verdict.FAIL,
+        t("a route leads outside: {what}", what="default via 10.1.0.1 dev eth0"),
+    )
+
+
+def bench_shown(bench: GuardBench) -> set[str]:
+    bench.says()
+    return set(bench.shown)
