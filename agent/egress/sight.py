@@ -173,7 +173,9 @@ def _run_ip(arguments: tuple[str, ...]) -> bytes:
 
 
 def resolve(name: str) -> list[str]:
-    """Give the addresses of a host; raises OSError."""
+    """Give the addresses of a host; an address is its own. Raises OSError."""
+    with suppress(ValueError):
+        return [str(ip_address(name))]
     return [str(each[4][0]) for each in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)]
 
 
