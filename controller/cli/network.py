@@ -141,8 +141,8 @@ def apply(context: click.Context, plan_id: str | None, yes: bool) -> int:
     cls=Speaking,
     help=h(
         "Read the switches and judge them by clauses 7.1a, 7.1b and 7.1c; each terminal by its last census and by what"
-        " the ledger says of its openings (7.2a, 7.2b, 7.2c). Exit code 1 when they do not comply. With SWITCH: these"
-        " switches alone."
+        " the ledger says of its openings and its ways out (7.2a to 7.2d). Exit code 1 when they do not comply. With"
+        " SWITCH: these switches alone."
     ),
 )
 @click.argument("switches", nargs=-1, metavar="[SWITCH]...")
