@@ -118,7 +118,7 @@ def _audit(runs: list[dict[str, Any]]) -> Iterator[Line]:
     middle = sorted(runs, key=lambda run: run["wall"])[len(runs) // 2]
     ports, wall, rules = middle["ports"], middle["wall"], middle["rules_wall"]
     yield Line(
-        f"audit: {ports:,.0f} ports, {middle['bound']:,.0f} of them bound, in {wall:.2f} s: {ports / wall:,.0f} ports/s",
+        f"audit: {ports:,.0f} ports, {middle['bound']:,.0f} bound, in {wall:.2f} s: {ports / wall:,.0f} a second",
         ports == middle["bound"] == SWITCHES * PORTS and not any(run["errors"] for run in runs),
     )
     # Threads share two processors: what each of them waited adds up to more than the clock shows.
@@ -142,7 +142,7 @@ def _errors(runs: list[dict[str, Any]], many: dict[str, Any], said: dict[str, di
     yield Line(f"answers that are not what the switch sent: {wrong} of {checked:,} (switch, command) pairs", not wrong)
     failed = many["errors"]
     yield Line(
-        f"{ROUNDS * SWITCHES} sessions at {THREADS} threads: {len(failed)} failed, {many['wall']:.1f} s{_first(failed)}",
+        f"{ROUNDS * SWITCHES} sessions, {THREADS} threads: {len(failed)} failed, {many['wall']:.0f} s{_first(failed)}",
         not failed,
     )
 

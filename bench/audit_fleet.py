@@ -163,9 +163,7 @@ async def _serve(folder: Path, first: int, count: int) -> None:
         })  # fmt: skip
     print(json.dumps(told), flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
-    answers = {
-        switch.config.name: {line: digest(text) for line, text in switch.said.items()} for switch in switches
-    }
+    answers = {switch.config.name: {line: digest(text) for line, text in switch.said.items()} for switch in switches}
     (folder / f"said-{first}.json").write_text(json.dumps(answers), "utf-8")
 
 
