@@ -187,8 +187,8 @@ def _site(folder: Path, switches: list[dict[str, Any]]) -> Path:
             for port in range(1, PORTS + 1):
                 name = canonical(f"{STEMS[switch['platform']]}{port}", literal=literal_names(switch["platform"]))
                 device = f"cam{number}-{port}"
-                values = device, mac(number, port), f"198.18.{number}.{port}"
-                context.store.execute("INSERT INTO device VALUES (?, 'camera', ?, ?, '', '', '', '')", values)
+                values = device, mac(number, port)
+                context.store.execute("INSERT INTO device VALUES (?, 'camera', ?, NULL, '', '', '', '')", values)
                 context.store.execute(
                     "INSERT INTO binding (device, switch, port, vlan) VALUES (?, ?, ?, ?)",
                     (device, switch["name"], name, VLAN),

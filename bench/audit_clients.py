@@ -163,13 +163,13 @@ class Audit:
         self.figures: dict[str, float] = {}
 
     def run(self, _rounds: int, _threads: int) -> None:
-        """Read everything, plan and judge."""
+        """Read everything, judge, and plan."""
         from controller.network.equipment import SwitchEquipment
         from controller.network.planning import findings_for, plan_for
         from controller.network.pool import on_each
         from controller.store.observations import put_observation
         from drivers.reading import Timing, read_state
-        from policies.model import ObservedSwitch
+        from policies.model import ObservedSwitch, Verdict
         from policies.site import Switch
 
         context = self.context
@@ -190,11 +190,14 @@ class Audit:
         read_s = time.perf_counter() - started
         self.errors += [error.line("en") for error in answers.errors.values()]
         started, cpu = time.perf_counter(), time.process_time()
-        changes = plan_for(context, switches, answers.results)
         findings = findings_for(context, switches, answers.results)
+        rules, rules_cpu = time.perf_counter() - started, time.process_time() - cpu
+        started = time.perf_counter()
+        changes = plan_for(context, switches, answers.results)
         self.figures = {
-            "read_wall": read_s, "rules_wall": time.perf_counter() - started,
-            "rules_cpu": time.process_time() - cpu, "changes": changes.count, "findings": len(findings),
+            "read_wall": read_s, "rules_wall": rules, "rules_cpu": rules_cpu,
+            "plan_wall": time.perf_counter() - started, "changes": changes.count,
+            "failures": sum(finding.verdict is Verdict.FAIL for finding in findings),
             "network": sum(network for _, network in spent), "parsing": sum(timing.parse_s for timing, _ in spent),
             "ports": sum(len(each.ports) for each in answers.results.values()),
             "bound": sum(

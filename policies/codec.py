@@ -43,8 +43,8 @@ def to_compact(value: object) -> Any:
 class _Writer:
     """How values become plain; the way is chosen once for each type, for decisions are written by the thousand."""
 
-    def __init__(self, numbers: Callable[[frozenset[int]], list[int] | str]) -> None:
-        self._numbers = numbers
+    def __init__(self, many: Callable[[frozenset[Any]], str]) -> None:
+        self._many = many
         self._known: dict[type, Callable[[Any], object]] = {}
 
     def write(self, value: object) -> Any:
@@ -92,8 +92,10 @@ class _Writer:
 
     def _set(self, items: frozenset[Any]) -> list[Any] | str:
         """Give the members in order; numbers are plain already."""
+        if len(items) >= _FEW and (text := self._many(items)):
+            return text
         if set(map(type, items)) == {int}:
-            return self._numbers(items)
+            return sorted(items)
         return sorted(map(self.write, items), key=_order)
 
 
@@ -122,14 +124,10 @@ def moment_of(text: str, where: str = "") -> datetime:
     raise _bad(where, t("'{text}' is not a time like 2025-01-31T08:00:00.000000Z", text=text))
 
 
-def _few_or_ranges(numbers: frozenset[int]) -> list[int] | str:
-    return sorted(numbers) if len(numbers) < _FEW or min(numbers) < 0 else _as_ranges(numbers)
-
-
 @lru_cache(maxsize=64)
-def _as_ranges(numbers: frozenset[int]) -> str:
-    """Write numbers as ranges; kept, since most ports have the same set."""
-    return format_vlans(numbers)
+def _as_ranges(items: frozenset[Any]) -> str:
+    """Write numbers as ranges, "" for other members; kept, since most ports have the same set."""
+    return format_vlans(items) if set(map(type, items)) == {int} and min(items) >= 0 else ""
 
 
 @lru_cache(maxsize=64)
@@ -279,4 +277,4 @@ _CONTAINERS: dict[Any, Callable[[tuple[Any, ...], object, str], object]] = {
     frozenset: _frozenset,
     dict: _dict,
 }
-_PLAIN, _COMPACT = _Writer(sorted), _Writer(_few_or_ranges)
+_PLAIN, _COMPACT = _Writer(lambda _: ""), _Writer(_as_ranges)

@@ -100,13 +100,18 @@ def plan_switch(
 
 def able(config: PortConfig, observed: ObservedSwitch, port: str = "") -> PortConfig:
     """Keep only the demands that the switch can meet; what falls away is a finding of comply, never a silence."""
-    lacking = _ALL - observed.capabilities
+    lacking = _lacking(observed.capabilities)
     if config.source_guard is True and (port in observed.trusted_ports or unguarded(config, observed)):
         lacking |= _GUARD
     if not lacking:
         return config
     dropped = {name: None for name in lacking if getattr(config, name) is not None}
     return replace(config, **dropped) if dropped else config
+
+
+@lru_cache(maxsize=64)
+def _lacking(capabilities: frozenset[str]) -> frozenset[str]:
+    return _ALL - capabilities
 
 
 def unguarded(config: PortConfig, observed: ObservedSwitch) -> bool:

@@ -49,7 +49,7 @@ def judge(expected: ExpectedSwitch, observed: ObservedSwitch, sight: Sight) -> I
             text = t("the binding could not be read: {settings}", settings=SETTING_WORDS[lacking[0]])
             yield Finding("7.1c", subject, Verdict.UNVERIFIED, text, at)
         else:
-            names = ", ".join(device.name for device in wanted.devices)
+            names = ", ".join([device.name for device in wanted.devices])
             yield Finding("7.1c", subject, Verdict.PASS, t("bound to {devices}, as read back", devices=names), at)
     yield _startup(expected, observed)
 
@@ -77,8 +77,9 @@ def _wrong(wanted: ExpectedPort, seen: ObservedPort, observed: ObservedSwitch, s
         yield t("a voice VLAN {vlan} is open beside the binding", vlan=seen.voice_vlan)
     if seen.oper is Oper.BLOCKED:
         yield t("the switch has shut it ({cause})", cause=seen.blocked_cause or "?")
+    here = (observed.switch, wanted.name)
     for device in wanted.devices:
-        for switch, port in sorted(sight.places(device.mac) - {(observed.switch, wanted.name)}):
+        for switch, port in sight.elsewhere(device.mac, here):
             yield t("{device} is seen on {port} instead", device=device.name, port=f"{switch}/{port}")
 
 
