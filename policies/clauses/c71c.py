@@ -16,7 +16,7 @@ from policies.model import (
     Verdict,
     changed_fields,
 )
-from policies.plan import SETTINGS, able, unguarded
+from policies.plan import SETTINGS, unable, unguarded
 from policies.settings import SETTING_WORDS
 from policies.texts import Text, t
 
@@ -63,9 +63,10 @@ def _capabilities(expected: ExpectedSwitch, observed: ObservedSwitch, bound: lis
 
 
 def _wrong(wanted: ExpectedPort, seen: ObservedPort, observed: ObservedSwitch, sight: Sight) -> Iterator[Text]:
-    differing = changed_fields(seen.config, able(wanted.config, observed, wanted.name))
-    for name in differing:
-        yield _DIFFERS[name]
+    lacking = unable(wanted.config, observed, wanted.name)
+    for name in changed_fields(seen.config, wanted.config):
+        if name not in lacking:
+            yield _DIFFERS[name]
     if unguarded(wanted.config, observed):
         yield t(
             "IP is not bound: the switch does not enforce source guard on VLAN {vlan}; on Cisco, enable DHCP snooping",

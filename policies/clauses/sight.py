@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from policies.model import ExpectedSwitch, ObservedPort, ObservedSwitch, Oper, PortRole
 from policies.site import Site, Switch
 
-
+#: A link that may carry frames.
 _MAY_BE_UP = (Oper.UP, Oper.UNKNOWN)
 
 
@@ -55,7 +55,7 @@ class Sight:
         wanted = self._expected.get(switch)
         if wanted is not None:
             ports = wanted.ports
-            return any([name in ports and ports[name].role is PortRole.UPLINK for name in names])
+            return any(name in ports and ports[name].role is PortRole.UPLINK for name in names)
         declared = self._site.switch(switch)
         return declared is not None and any(_declared_to_lead_on(declared, name) for name in names)
 
