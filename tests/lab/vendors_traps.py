@@ -83,7 +83,7 @@ def violate(lab: Lab, folder: Path, name: str) -> None:
     lab.unplug(camera.name)
     lab.unplug("rogue")
     lab.replug("rogue", name, str(camera.port))
-    # Where a static secure MAC leaves the port room to learn one (Huawei), the first stranger is learned, the next is not.
+    # Beside a static secure MAC, a Huawei port learns the first stranger; the next one is a violation.
     for mac in (ROGUE, SECOND):
         lab.host("rogue").send_frame(src_mac=mac)
     proved[f"{name}: its notification is in the ledger"] = holds(lambda: bool(told(folder, "trap.violation", subject)))
