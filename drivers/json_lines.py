@@ -39,9 +39,9 @@ def json_lines(said: Sequence[str], templates: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _reached(element: object, path: list[str], above: tuple[Mapping[str, object], ...]) -> Iterator[
-    tuple[Mapping[str, object], ...]
-]:
+def _reached(
+    element: object, path: list[str], above: tuple[Mapping[str, object], ...]
+) -> Iterator[tuple[Mapping[str, object], ...]]:
     """Give each object at the end of `path`, with those that it is in behind it."""
     if not isinstance(element, dict):
         raise ValueError("no object")

@@ -15,7 +15,7 @@ PACKAGES = (
     "linux-image-amd64", "dash", "bash", "busybox-static", "kmod", "libc-bin", "mount", "util-linux", "coreutils",
     "e2fsprogs", "mawk", "iproute2", "openssh-server",
 )  # fmt: skip
-MODULES = ("virtio_pci", "virtio_net", "virtio_blk", "ext4", "crc32c_generic", "bridge")
+MODULES = ("virtio_pci", "virtio_net", "virtio_blk", "virtio_rng", "ext4", "crc32c_generic", "bridge")
 #: What the packages bring and no switch of the lab runs: the kernel unpacks all of it at each start.
 _UNUSED = re.compile(
     r"usr/(lib/(systemd|udev|tc|openssh/)|share/|bin/(ssh|scp|sftp|udev|dpkg|tar|perl|lsblk|du|[v]?dir|cpio|install)"

@@ -1,8 +1,8 @@
 """One running Linux switch: four ports into which frames are put and out of which they come, and its power.
 
     with Switch.boot(folder) as switch:
-        mark = switch.send(1, "02:ca:00:00:00:01")
-        print(switch.login("ip link"))
+        mark = switch.cables.send(1, "02:ca:00:00:00:01")
+        print(mark in switch.cables.heard(4, mark, 2.0))
 
 What is plugged into a port is a socket of this process (QEMU's dgram netdev), so it needs neither root nor a network.
 """
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import socket
 import subprocess
 import time
@@ -21,8 +20,8 @@ from types import TracebackType
 from typing import Self
 
 from lab import secrets
+from lab.bridge.cables import Cables
 from lab.bridge.image import build, programs
-from lab.hosts import frames
 from lab.net import run
 from lab.terminal import cpio, machine
 from lab.terminal.cpio import Entry, file
@@ -62,7 +61,7 @@ class Switch:
         self.port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._disk: VolatileDisk | None = None
-        self._cables: dict[int, socket.socket] = {}
+        self.cables: Cables | None = None
         try:
             self._start()
         except BaseException:
@@ -107,37 +106,12 @@ class Switch:
         if self._disk is not None:
             self._disk.close()
             self._disk = None
-        for cable in self._cables.values():
-            cable.close()
-        self._cables = {}
+        if self.cables is not None:
+            self.cables.close()
+            self.cables = None
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
-
-    # -- frames --------------------------------------------------------------------------------------------------------
-
-    def send(self, port: int, mac: str, vlan: int | None = None) -> str:
-        """Put one broadcast frame into a port, tagged with `vlan` if given; give its mark."""
-        mark = os.urandom(6).hex()
-        frame = frames.raw(mac, frames.BROADCAST, frames.marked_payload("bench", mark), vlan)
-        with suppress(OSError):
-            self._cables[port].sendto(frame, str(self.folder / f"port{port}"))
-        return mark
-
-    def comes_out(self, port: int, mark: str, wait: float = 2.0) -> bool:
-        """Wait until a frame with this mark comes out of a port; those before it are dropped."""
-        return mark in self.heard(port, mark, wait)
-
-    def heard(self, port: int, last: str, wait: float = 2.0) -> list[str]:
-        """Give the marks of the frames that come out of a port, up to the one with the mark `last`."""
-        cable, marks = self._cables[port], list[str]()
-        deadline = time.monotonic() + wait
-        while (not marks or marks[-1] != last) and (left := deadline - time.monotonic()) > 0:
-            if select.select([cable], [], [], left)[0]:
-                frame = frames.heard(cable.recv(2048))
-                if frame is not None:
-                    marks.append(frame.mark)
-        return marks
 
     # -- starting ------------------------------------------------------------------------------------------------------
 
@@ -152,26 +126,37 @@ class Switch:
             with disk.open("wb") as empty:
                 empty.truncate(_DISK_MB << 20)
         self._disk = VolatileDisk(disk, self.folder)
-        for port in PORTS:
-            cable = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-            cable.bind(str(self.folder / f"cable{port}"))
-            self._cables[port] = cable
+        self.cables = Cables(self.folder, PORTS)
         self._process = machine.start(self._command(image.kernel, initrd), self.folder / "qemu.log")
 
     def _command(self, kernel: Path, initrd: Path) -> list[str]:
         assert self._disk is not None
+        assert self.cables is not None
         kvm = machine.accelerator() == "kvm"
         argv = [
-            *("qemu-system-x86_64", "-accel", "kvm" if kvm else "tcg,thread=multi", "-cpu", "host" if kvm else "Nehalem"),
-            *("-M", "q35", "-m", f"{_MEMORY_MB}M", "-smp", "2", "-nodefaults", "-display", "none", "-no-reboot"),
+            *(
+                "qemu-system-x86_64",
+                "-accel",
+                "kvm" if kvm else "tcg,thread=multi",
+                "-cpu",
+                "host" if kvm else "Nehalem",
+            ),
+            *("-M", "q35", "-m", f"{_MEMORY_MB}M", "-smp", "1", "-nodefaults", "-display", "none", "-no-reboot"),
             *("-kernel", str(kernel), "-initrd", str(initrd)),
             *("-append", f"console=ttyS0 {machine.QUICK}", "-serial", f"file:{self.folder}/console.log"),
             *("-netdev", f"user,id=net0,restrict=on,hostfwd=tcp:127.0.0.1:{self.port}-:22"),
             *("-device", f"virtio-net-pci,netdev=net0,romfile=,mac={_MANAGEMENT}"),
-            *("-blockdev", json.dumps({"driver": "raw", "node-name": "state", "file": self._disk.node}), "-device", "virtio-blk-pci,drive=state"),
+            *(
+                "-blockdev",
+                json.dumps({"driver": "raw", "node-name": "state", "file": self._disk.node}),
+                "-device",
+                "virtio-blk-pci,drive=state",
+            ),
+            # Without it, the SSH server waits for seconds until there is enough chance.
+            *("-device", "virtio-rng-pci"),
         ]
         for port in PORTS:
-            here, there = self.folder / f"port{port}", self.folder / f"cable{port}"
+            here, there = self.cables.far(port), self.cables.near(port)
             argv += [
                 "-netdev",
                 f"dgram,id=net{port},local.type=unix,local.path={here},remote.type=unix,remote.path={there}",
@@ -199,16 +184,23 @@ class Switch:
         }
 
     def _await_ready(self) -> None:
-        assert self._process is not None
-        console = self.folder / "console.log"
         deadline = time.monotonic() + _BOOT_S
-        while time.monotonic() < deadline and self._process.poll() is None:
-            if console.exists() and _READY in console.read_text("utf-8", "replace"):
+        while time.monotonic() < deadline and self._process is not None and self._process.poll() is None:
+            if _READY in self._said("console.log") and self._greets():
                 return
             time.sleep(0.05)
-        logs = [path.read_text("utf-8", "replace") for path in (console, self.folder / "qemu.log") if path.exists()]
-        said = " | ".join(" ".join(log.split("\n")[-8:]) for log in logs)
+        said = " | ".join(" ".join(self._said(name).split("\n")[-8:]) for name in ("console.log", "qemu.log"))
         raise EquipmentError(t("the lab's Linux switch does not start: {said}", said=said[-600:]), where=NAME)
+
+    def _said(self, log: str) -> str:
+        path = self.folder / log
+        return path.read_text("utf-8", "replace") if path.exists() else ""
+
+    def _greets(self) -> bool:
+        """Tell whether its SSH server answers: it goes into the background before it listens."""
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 5.0) as line:
+            return line.recv(4) == b"SSH-"
+        return False
 
 
 def _free_port() -> int:

@@ -24,11 +24,13 @@ bridge vlan add dev eth4 vid 100
 for n in 1 2 3 4; do ip link set dev eth$n up; done
 ip link set dev eth3 alias "pole 3, the gate's"
 portseal-bridge save br0
-cp /etc/portseal/br0.ports {FIRST}
+cp /etc/portseal/br0.ports {FIRST} && sync
 """
 AFRESH = f"cp {FIRST} /etc/portseal/br0.ports && portseal-bridge load br0"
 CAM1, CAM2, ROGUE = "02:ca:00:00:00:01", "02:ca:00:00:00:02", "02:bd:00:00:00:66"
 UPLINK = 4
+#: Seconds in which a frame must come, and those after which one that has not come is lost.
+WAIT_S, LOST_S = 10.0, 0.7
 INVENTORY = f"""设备名称,类型,MAC地址,IP地址,位置,交换机,端口,VLAN
 cam1,摄像机,{CAM1},198.18.100.1,杆1,{NAME},eth1,100
 cam2,摄像机,{CAM2},198.18.100.2,杆2,{NAME},eth2,100
@@ -101,22 +103,31 @@ class Bench:
         self.switch.close()
         self.switch = Switch.boot(self.folder)
 
+    def sends(self, port: int, mac: str) -> str:
+        """Put a frame into a port and give its mark."""
+        assert self.switch.cables is not None
+        return self.switch.cables.send(port, mac)
+
+    def heard(self, last: str, wait: float) -> list[str]:
+        """Give the marks that have come out of the uplink, up to the one named or after some seconds."""
+        assert self.switch.cables is not None
+        return self.switch.cables.heard(UPLINK, last, wait)
+
     def passes(self, port: int, mac: str) -> bool:
         """Tell whether a frame that comes in at a port goes out at the uplink."""
-        return self.switch.comes_out(UPLINK, self.switch.send(port, mac), 5.0)
+        mark = self.sends(port, mac)
+        return mark in self.heard(mark, WAIT_S)
 
     def stops(self, port: int, mac: str, own: str) -> bool:
-        """Tell whether a frame is lost: one from the port's own device, sent after it, is the first that comes out."""
-        lost = self.switch.send(port, mac)
-        last = self.switch.send(port, own)
-        marks = self.switch.heard(UPLINK, last, 5.0)
+        """Tell whether a frame is lost: one from the port's own device, sent after it, gets through."""
+        lost, last = self.sends(port, mac), self.sends(port, own)
+        marks = self.heard(last, WAIT_S)
         return last in marks and lost not in marks
 
     def stops_at(self, port: int, mac: str, witness: tuple[int, str]) -> bool:
         """Tell whether a frame is lost at a port that nothing passes; afterwards a witness's frame gets through."""
-        lost = self.switch.send(port, mac)
-        marks = self.switch.heard(UPLINK, lost, 0.7)
-        return lost not in marks and self.passes(*witness)
+        lost = self.sends(port, mac)
+        return lost not in self.heard(lost, LOST_S) and self.passes(*witness)
 
     def site(self, folder: Path) -> Path:
         """Write a site with this switch and its inventory."""
@@ -133,7 +144,9 @@ class Bench:
         """Let a site know the port at which a restarted switch is reached."""
         path = folder / "site.toml"
         lines = path.read_text("utf-8").splitlines()
-        path.write_text("\n".join(f"port = {self.switch.port}" if x.startswith("port = ") else x for x in lines), "utf-8")
+        path.write_text(
+            "\n".join(f"port = {self.switch.port}" if x.startswith("port = ") else x for x in lines), "utf-8"
+        )
 
 
 @contextmanager

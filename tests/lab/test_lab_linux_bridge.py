@@ -16,14 +16,16 @@ from controller.network.apply import apply_changes
 from controller.network.equipment import SwitchEquipment
 from controller.store.plans import latest_plan
 from drivers.dialects import dialect
-from drivers.flow import State, Step
+from drivers.flow import Flow, State
+from drivers.render import commands
 from lab.terminal import api
-from policies.errors import UsageError
-from policies.model import ObservedSwitch
-from policies.plan import restore, snapshot_digest
-from tests.kill_walk import kill_at, moments, walk_through
+from policies.errors import UnparsedOutput, UsageError
+from policies.model import ObservedSwitch, PortChange, PortConfig, PortMode, SecureMac, SwitchChanges
+from policies.plan import SETTINGS, restore, snapshot_digest
+from policies.texts import t
+from tests.kill_walk import Walk, kill_at
 from tests.lab.bridge_bench import CAM1, CAM2, ROGUE, Bench, bench
-from tests.revert import apply_and_revert, kinds, observe
+from tests.revert import NoSafeguard, observe, told
 
 pytestmark = [pytest.mark.lab, pytest.mark.clause("7.1c")]
 
@@ -98,3 +100,84 @@ def test_a_sealed_bridge_stops_strangers_over_a_power_cut_and_is_given_back(
         assert outcome.state is State.DONE, outcome.error
     assert snapshot_digest(read(site)) == snapshot_digest(before)
     assert all(switch.passes(port, ROGUE) for port in (1, 2, 3)), "given back, everybody talks again"
+
+
+#: Port → what it is changed to: together every setting of the dialect.
+CHANGES = {
+    "eth1": PortConfig(
+        mode=PortMode.ACCESS, access_vlan=666, secure=True, secure_macs=frozenset({SecureMac(CAM1, 666)}), admin_up=True
+    ),
+    "eth2": PortConfig(
+        mode=PortMode.TRUNK,
+        native_vlan=7,
+        allowed_vlans=frozenset({7, 100, *range(200, 231)}),
+        description='it\'s "$HOME" \\ `id`; pole 2',
+    ),
+    "eth3": PortConfig(access_vlan=999, admin_up=False, description=""),
+}
+
+
+def test_every_setting_taken_back_leaves_the_switch_as_a_fresh_session_read_it(switch: Bench, tmp_path: Path) -> None:
+    written = {name for after in CHANGES.values() for name in SETTINGS if getattr(after, name) is not None}
+    assert written == set(DIALECT.settings)
+    with open_context(switch.site(tmp_path / "site")) as context:
+        equipment = SwitchEquipment(context.site, context.site.switches[0], context.clock)
+        before = observe(equipment)
+        assert before.ports["eth3"].config.description == "pole 3, the gate's"
+        ports = tuple(
+            PortChange(name, before.ports[name].config, after, t("a test")) for name, after in CHANGES.items()
+        )
+        changes = SwitchChanges(before.switch, snapshot_digest(before), (), ports, save=True)
+        done = Flow(equipment, NoSafeguard(), told).run(changes)
+        assert done.state is State.DONE, done.error
+        assert done.observed is not None
+        back = restore(before, done.observed, changes)
+        undone = Flow(equipment, NoSafeguard(), told).run(replace(back, save=True))
+        assert undone.state is State.DONE, undone.error
+        assert undone.observed is not None
+        assert snapshot_digest(undone.observed) == snapshot_digest(before)
+        assert undone.observed.startup_differs == ()
+
+
+def test_killed_in_the_middle_of_its_lines_an_apply_is_taken_back(switch: Bench, tmp_path: Path) -> None:
+    site = switch.site(tmp_path / "site")
+    old = snapshot_digest(read(site))
+    assert run(cli, ["--site", str(site), "plan"]) == 0
+    with open_context(site) as context:
+        plan = latest_plan(context.store)
+        assert plan is not None
+        lines = len(commands(DIALECT, plan.changes.switches[0]))
+    # Two events of each of three steps, one as the fourth begins, and two of each line.
+    kill_at(site, Walk([], old, ""), 7 + 2 * (lines // 2), with_watchdog=True)
+    assert snapshot_digest(read(site)) == old
+    assert all(switch.passes(port, ROGUE) for port in (1, 2, 3))
+
+
+def test_a_mac_that_is_bound_to_another_port_is_not_taken_from_it(switch: Bench, tmp_path: Path) -> None:
+    switch.shell(f"bridge fdb replace {CAM1} dev eth4 master static sticky vlan 100")
+    site = switch.site(tmp_path / "site")
+    assert run(cli, ["--site", str(site), "plan"]) == 0
+    before = read(site)
+    assert run(cli, ["--site", str(site), "apply", "--yes"]) == 3
+    assert snapshot_digest(read(site)) == snapshot_digest(before)
+
+
+def test_a_bridge_that_does_not_filter_vlans_is_not_read(switch: Bench, tmp_path: Path) -> None:
+    site = switch.site(tmp_path / "site")
+    switch.shell("ip link set br0 type bridge vlan_filtering 0")
+    try:
+        with pytest.raises(UnparsedOutput, match="vlan_filtering 0"):
+            read(site)
+    finally:
+        switch.shell("ip link set br0 type bridge vlan_filtering 1")
+
+
+def test_without_a_closed_start_nothing_counts_as_saved(switch: Bench, tmp_path: Path) -> None:
+    site = switch.site(tmp_path / "site")
+    switch.shell("ip link set br0 type bridge vlan_default_pvid 1")
+    try:
+        seen = read(site)
+    finally:
+        switch.shell("ip link set br0 type bridge vlan_default_pvid 0")
+    assert "startup" not in seen.capabilities
+    assert seen.startup_differs is None
