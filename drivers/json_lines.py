@@ -30,13 +30,17 @@ def json_lines(said: Sequence[str], templates: Mapping[str, str]) -> list[str]:
     except RecursionError:
         raise ValueError("nested too deeply") from None
     if not isinstance(whole, list):
-        raise ValueError("no array")
+        raise _no("array")
     return [
-        _MEMBER.sub(lambda match: _text(scopes, match[1]), template)
+        _line(template, scopes)
         for path, template in templates.items()
         for element in whole
         for scopes in _reached(element, path.split(".") if path else [], ())
     ]
+
+
+def _line(template: str, scopes: tuple[Mapping[str, object], ...]) -> str:
+    return _MEMBER.sub(lambda match: _text(scopes, match[1]), template)
 
 
 def _reached(
@@ -44,7 +48,7 @@ def _reached(
 ) -> Iterator[tuple[Mapping[str, object], ...]]:
     """Give each object at the end of `path`, with those that it is in behind it."""
     if not isinstance(element, dict):
-        raise ValueError("no object")
+        raise _no("object")
     scopes = (element, *above)
     if not path:
         if element:
@@ -52,7 +56,7 @@ def _reached(
         return
     members = element.get(path[0], [])
     if not isinstance(members, list):
-        raise ValueError(path[0])
+        raise _no(path[0])
     for member in members:
         yield from _reached(member, path[1:], scopes)
 
@@ -64,7 +68,7 @@ def _text(scopes: tuple[Mapping[str, object], ...], name: str) -> str:
         if value is None:
             break
         if not isinstance(value, dict):
-            raise ValueError(name)
+            raise _no(name)
         value = value.get(each)
     return _written(value, name)
 
@@ -80,7 +84,7 @@ def _written(value: object, name: str) -> str:
         return value
     if isinstance(value, list) and all(isinstance(each, str) for each in value):
         return ",".join(_written(each, name) for each in value)
-    raise ValueError(name)
+    raise _no(name)
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -88,6 +92,10 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(found) != len(pairs):
         raise ValueError("a member twice")
     return found
+
+
+def _no(what: str) -> ValueError:
+    return ValueError(f"no {what}")
 
 
 def _no_number(text: str) -> object:

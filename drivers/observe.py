@@ -9,8 +9,8 @@ from datetime import datetime
 from functools import lru_cache
 
 from drivers.dialect import Dialect, Fact, Read
-from drivers.parse import Row
 from drivers.membership import membership
+from drivers.parse import Row
 from drivers.redact import blank_secrets
 from policies.errors import InputError
 from policies.model import (

@@ -14,9 +14,17 @@ from policies.model import PortMode
 
 _VLAN = "vlan add dev {port} vid"
 _NO_VLAN = "vlan del dev {port} vid 1-4094"
-#: The VLAN that untagged frames go to, as the line that sets it; the text of bridge(8), in which ranges are apart.
+#: The VLAN that untagged frames go to, as the line that sets it; of the text of bridge(8), where ranges are apart.
 _NATIVE = (
     "$(bridge vlan show dev {port} | sed -n 's/^.* \\([0-9][0-9]*\\) PVID Egress Untagged *$/" + _VLAN + " \\1%s/p')"
+)
+_ALLOW = (
+    f"n={_NATIVE % ' pvid untagged'}; ( echo {_NO_VLAN}; for v in $(echo {{value}} | tr , ' '); do echo {_VLAN} $v; "
+    'done; echo "$n" ) | bridge -batch -'
+)
+_BIND = (
+    "bridge fdb show br {bridge} vlan {vlan} | grep '^{mac} .* static$' || "
+    "bridge fdb replace {mac} dev {port} master static sticky vlan {vlan}"
 )
 
 DIALECT = Dialect(
@@ -49,13 +57,7 @@ DIALECT = Dialect(
         "access_vlan": Set(
             value=(f"printf '%s\\n' '{_NO_VLAN}' '{_VLAN} {{value}} pvid untagged' | bridge -batch -",),
         ),
-        "allowed_vlans": Set(
-            value=(
-                f"n={_NATIVE % ' pvid untagged'}; ( echo {_NO_VLAN}; for v in $(echo {{value}} | tr , ' '); do "
-                f'echo {_VLAN} $v; done; echo "$n" ) | bridge -batch -',
-            ),
-            clear=(f"bridge {_NO_VLAN}",),
-        ),
+        "allowed_vlans": Set(value=(_ALLOW,), clear=(f"bridge {_NO_VLAN}",)),
         "native_vlan": Set(
             value=(f"printf '%s\\n' \"{_NATIVE % ''}\" '{_VLAN} {{value}} pvid untagged' | bridge -batch -",),
         ),
@@ -65,13 +67,7 @@ DIALECT = Dialect(
                 False: ("ip link set dev {port} type bridge_slave locked off learning on",),
             }
         ),
-        "secure_macs": Items(
-            add=(
-                "bridge fdb show br {bridge} vlan {vlan} | grep '^{mac} .* static$' || "
-                "bridge fdb replace {mac} dev {port} master static sticky vlan {vlan}",
-            ),
-            remove=("bridge fdb del {mac} dev {port} master vlan {vlan}",),
-        ),
+        "secure_macs": Items(add=(_BIND,), remove=("bridge fdb del {mac} dev {port} master vlan {vlan}",)),
         "admin_up": Set(by_value={True: ("ip link set dev {port} up",), False: ("ip link set dev {port} down",)}),
         "description": Set(
             value=("ip link set dev {port} alias {value_quoted}",), clear=("ip link set dev {port} alias ''",)
