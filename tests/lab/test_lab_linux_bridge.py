@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,8 +24,12 @@ from policies.errors import UnparsedOutput, UsageError
 from policies.model import ObservedSwitch, PortChange, PortConfig, PortMode, SecureMac, SwitchChanges
 from policies.plan import SETTINGS, restore, snapshot_digest
 from policies.texts import t
+from tests.faults import bridge_bed
+from tests.faults.kinds import Kind
+from tests.faults.runs import Case
+from tests.faults.runs import run as run_case
 from tests.kill_walk import Walk, kill_at
-from tests.lab.bridge_bench import CAM1, CAM2, ROGUE, Bench, bench
+from tests.lab.bridge_bench import CAM1, CAM2, ROGUE, Bench, bench, connect
 from tests.revert import NoSafeguard, observe, told
 
 pytestmark = [pytest.mark.lab, pytest.mark.clause("7.1c")]
@@ -181,3 +186,22 @@ def test_without_a_closed_start_nothing_counts_as_saved(switch: Bench, tmp_path:
         switch.shell("ip link set br0 type bridge vlan_default_pvid 0")
     assert "startup" not in seen.capabilities
     assert seen.startup_differs is None
+
+
+#: What strikes where: `make faults` has more places.
+STRUCK = [
+    Case("linux_bridge", "first", "forward", Kind.RESET_DONE, 15),
+    Case("linux_bridge", "first", "back", Kind.KILLED_DONE_LATE, 14),
+]
+
+
+@pytest.mark.parametrize("case", STRUCK, ids=str)
+def test_wherever_a_fault_strikes_no_port_is_left_in_between(switch: Bench, case: Case) -> None:
+    with closing(connect(switch.switch)) as client:
+        bridge_bed.lent.append(client)
+        try:
+            ended = run_case(case)
+        finally:
+            bridge_bed.lent.remove(client)
+    assert ended.wrong == []
+    assert ended.claimed is State.ROLLED_BACK

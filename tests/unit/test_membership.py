@@ -12,7 +12,9 @@ def port(pvid: int | None = None, untagged: str = "", tagged: str = "") -> list[
     """Give rows as a read has them: one for each VLAN or range."""
     rows: list[Row] = [{"untagged_vlans": frozenset({int(each)})} for each in untagged.split()]
     rows += [{"tagged_vlans": frozenset({int(each)})} for each in tagged.split()]
-    return [*rows, *([{"pvid_vlan": pvid}] if pvid is not None else [])]
+    if pvid is not None:
+        rows.append({"pvid_vlan": pvid})
+    return rows
 
 
 @pytest.mark.parametrize(
