@@ -11,7 +11,7 @@ from policies.platforms import parse_platform
 from policies.texts import t
 
 #: Platform folders, in the order in which they are shown.
-PLATFORMS = ("cisco_ios", "huawei_vrp", "huawei_vrpv8", "h3c_comware", "ruijie_os", "openvswitch")
+PLATFORMS = ("cisco_ios", "huawei_vrp", "huawei_vrpv8", "h3c_comware", "ruijie_os", "openvswitch", "linux_bridge")
 
 
 @cache
