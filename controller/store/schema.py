@@ -231,6 +231,13 @@ _LISTS_AND_LOCKS = (
     ) STRICT, WITHOUT ROWID""",
 )
 
+_WATCH = (
+    # How a device behaves on the wire: the first value of each trait is taken as its own until a person says otherwise.
+    """CREATE TABLE fingerprint (
+        mac TEXT NOT NULL, trait TEXT NOT NULL, value TEXT NOT NULL, first_at TEXT NOT NULL, PRIMARY KEY (mac, trait)
+    ) STRICT, WITHOUT ROWID""",
+)
+
 
 @migrations()
 def first(db: Database) -> None:
@@ -278,4 +285,11 @@ def offline_grants(db: Database) -> None:
 def lists_and_locks(db: Database) -> None:
     """Add which list of cards was published last, and what anti-plug locks have said."""
     for statement in _LISTS_AND_LOCKS:
+        db.execute(statement)
+
+
+@migrations()
+def fingerprints(db: Database) -> None:
+    """Add how devices behave on the wire."""
+    for statement in _WATCH:
         db.execute(statement)

@@ -124,7 +124,7 @@ class Wire:
         if known is None or router or known.ip in (None, ip):
             return []
         if not self._inside(ip):
-            return [self._sight(seen, Row(Kind.GATEWAY, mac, facts={"source": ip, "why": "foreign source"}))]
+            return [self._sight(seen, Row(Kind.GATEWAY, mac, facts={"source": ip, "why": "foreign_source"}))]
         return [self._sight(seen, Row(Kind.UNKNOWN_IP, mac, ip, facts={"bound": known.ip}))]
 
     def _owned(self, mac: str, ip: str, now: float) -> str:
@@ -151,7 +151,7 @@ class Wire:
         if packet.source in (_NOBODY, "::"):
             return []
         if packet.version == 4 and known is None and not self._inside(packet.source):
-            return [self._gateway(frame.source, packet.source, "foreign source", seen)]
+            return [self._gateway(frame.source, packet.source, "foreign_source", seen)]
         if packet.version == 4:
             return self._claims(frame.source, packet.source, known, False, seen, answer=False)
         before = self._owned(frame.source, packet.source, seen.at)
@@ -172,7 +172,7 @@ class Wire:
             packet.protocol == ICMP6 and packet.icmp == _ND_REDIRECT
         )
         if redirects and not router:
-            return [self._gateway(mac, packet.source, "redirect or router advertisement", seen)]
+            return [self._gateway(mac, packet.source, "redirect", seen)]
         return []
 
     def _talks(self, frame: Frame, packet: Packet, known: Known | None, seen: Seen) -> list[Row]:
