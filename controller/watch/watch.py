@@ -100,6 +100,11 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    @property
+    def pid(self) -> int | None:
+        """The child's process id while it runs."""
+        return None if self._child is None else self._child.pid
+
     def fileno(self) -> int:
         """Give a descriptor that is readable when there is something to tell."""
         assert self._child is not None
@@ -109,6 +114,9 @@ class Watch:
     def events(self, timeout_s: float) -> Iterator[Event]:
         """Give what has come, until nothing more comes for `timeout_s`; raises EquipmentError when the watch ended."""
         yield from self._readings()
+        yield from self._received(timeout_s)
+
+    def _received(self, timeout_s: float) -> Iterator[Event]:
         while self._ready(timeout_s):
             data = os.read(self.fileno(), 1 << 16)
             if not data:
@@ -130,6 +138,7 @@ class Watch:
         assert child.stdout is not None
         with contextlib.suppress(BrokenPipeError):
             child.stdin.close()
+        child.stdin = None  # or else communicate would flush what is closed
         try:
             rest, _ = child.communicate(timeout=STOP_S)
         except subprocess.TimeoutExpired:
@@ -178,7 +187,7 @@ class Watch:
     def _await(self) -> None:
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:
-            for event in self.events(1.0):
+            for event in self._received(1.0):
                 if isinstance(event, Ready):
                     return
         raise _ended()
