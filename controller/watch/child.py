@@ -89,15 +89,17 @@ class Child:
     def _tick(self, *, last: bool = False) -> None:
         """Tell what is new, change the filter when devices were learned, and count."""
         now, self._tick_at = time.time(), time.monotonic()
-        for learned in self._wire.identities.learned():
-            self._tell("fingerprint", at=now, mac=learned.mac, trait=learned.trait, value=learned.value)
+        learned = self._wire.identities.learned()
+        for each in learned:
+            self._tell("fingerprint", at=now, mac=each.mac, trait=each.trait, value=each.value)
         self._count(now)
         for row in self._wire.book.untold(now, 0.0 if last else self._again):
             self._tell("sighting", **sighting(row))
-        ttls = self._wire.ttls(now)
-        if ttls != self._ttls:
-            self._ttls = ttls
-            self._put_filter()
+        if learned or self._wire.identities.any_doubt:
+            ttls = self._wire.ttls(now)
+            if ttls != self._ttls:
+                self._ttls = ttls
+                self._put_filter()
         if last or self._tick_at - self._status_at >= _STATUS:
             self._status_at = self._tick_at
             self._tell("status", at=now, **self._counts())

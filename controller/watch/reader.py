@@ -25,7 +25,7 @@ _VLAN_VALID = 0x10
 _IPV4, _ARP = b"\x08\x00\x45", b"\x08\x06\x00"
 #: Flows that are remembered, and for how many seconds.
 _FLOWS, _REMEMBERED = 65_536, 60.0
-#: The part of a second that new flows may take.
+#: The part of a second of this process's own time that new flows may take.
 _SHARE = 0.5
 
 #: Gives what reads a frame further, and reads it.
@@ -90,14 +90,14 @@ class Reader:
         if self._spent > _SHARE:
             self.tally.unjudged += 1
             return
-        started = time.perf_counter()
+        started = time.process_time()
         self.tally.judged += 1
         rows, certain = self._judge(data, Seen(seen.at, seen.interface, seen.vlan, data))
         if flow is not None and certain:
             if len(self._flows) >= _FLOWS:
                 self._flows.clear()
             self._flows[flow] = rows
-        self._spent += time.perf_counter() - started
+        self._spent += time.process_time() - started
 
     def _judge(self, data: bytes, seen: Seen) -> tuple[tuple[Row, ...], bool]:
         """Judge one frame; also tells whether all of its flow is judged by it."""

@@ -117,11 +117,10 @@ class Watch:
         yield from self._received(timeout_s)
 
     def _received(self, timeout_s: float) -> Iterator[Event]:
+        yield from self._lines()
         while self._ready(timeout_s):
-            data = os.read(self.fileno(), 1 << 16)
-            if not data:
-                raise _ended()
-            yield from self._lines(data)
+            self._take()
+            yield from self._lines()
             timeout_s = 0.0
 
     def change(self) -> None:
@@ -147,8 +146,9 @@ class Watch:
         return iter(list(self._last(rest)))
 
     def _last(self, rest: bytes) -> Iterator[Event]:
+        self._said += rest
         with contextlib.suppress(PortsealError):
-            yield from self._lines(rest)
+            yield from self._lines()
 
     def _start(self) -> None:
         # scapy would write caches into the home of whoever starts it.
@@ -177,12 +177,25 @@ class Watch:
     def _order(self, order: dict[str, object]) -> None:
         assert self._child is not None
         assert self._child.stdin is not None
-        data = memoryview(json.dumps(order).encode() + b"\n")
-        try:
-            while data:
-                data = data[self._child.stdin.write(data) :]
-        except BrokenPipeError:
-            raise _ended() from None
+        data = json.dumps(order).encode() + b"\n"
+        stdin = self._child.stdin.fileno()
+        while data:
+            # Both sides may have more to say than a pipe holds: what the child says meanwhile is kept.
+            readable, writable, _ = select.select([self.fileno()], [stdin], [])
+            if readable:
+                self._take()
+            if writable:
+                try:
+                    data = data[os.write(stdin, data[: select.PIPE_BUF]) :]
+                except BrokenPipeError:
+                    raise _ended() from None
+
+    def _take(self) -> None:
+        """Take what the child says; raises EquipmentError when it has ended."""
+        data = os.read(self.fileno(), 1 << 16)
+        if not data:
+            raise _ended()
+        self._said += data
 
     def _await(self) -> None:
         deadline = time.monotonic() + START_S
@@ -195,8 +208,8 @@ class Watch:
     def _ready(self, timeout_s: float) -> bool:
         return bool(select.select([self.fileno()], [], [], timeout_s)[0])
 
-    def _lines(self, data: bytes) -> Iterator[Event]:
-        *lines, self._said = (self._said + data).split(b"\n")
+    def _lines(self) -> Iterator[Event]:
+        *lines, self._said = self._said.split(b"\n")
         if len(self._said) > LONGEST_LINE:
             raise _ended()
         for line in lines:

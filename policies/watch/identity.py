@@ -82,6 +82,11 @@ class Identities:
             return None
         return Drift(mac, trait, value, other[0], both=True)
 
+    @property
+    def any_doubt(self) -> bool:
+        """Whether any MAC has ever shown another value than its own."""
+        return bool(self._other)
+
     def doubted(self, mac: str, now: float) -> bool:
         """Tell whether a MAC has shown another TTL than its own a short while ago."""
         return any(

@@ -70,7 +70,7 @@ def _hubs(index: Index, found: Mapping[str, tuple[Place, ...]]) -> list[Row]:
     for _, (place, macs) in sorted(behind.items()):
         bound = [each.mac for each in index.rules.devices if (each.switch, each.port) == (place.switch, place.port)]
         if len(macs) > max(1, len(bound)):
-            strangers = sorted(set(macs) - set(bound))
+            strangers = sorted(set(macs) - set(bound), key=lambda mac: (mac in index.by_mac, mac))
             facts: dict[str, object] = {"macs": sorted(macs)[:_MOST_MACS], "bound": len(bound)}
             rows.append(_row(Kind.HUB, strangers[0], None, place, facts, Confidence.HIGH))
     return rows
