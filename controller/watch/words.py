@@ -118,7 +118,7 @@ _SENTENCES: Mapping[Kind, Callable[[Sighting, Facts], Text]] = {
         prefixes=_listed(facts.get("prefixes")),
         seconds=_said(facts, "lifetime_s"),
     ),
-    Kind.SECOND_VLAN: lambda sighting, _: t("VLAN {vlan}", vlan=sighting.other),
+    Kind.SECOND_VLAN: lambda sighting, _: t("tagged with VLAN {vlan}", vlan=sighting.other),
     Kind.GATEWAY: lambda _, facts: t(
         "sends what comes from {source} ({why})", source=_said(facts, "source"), why=_word(facts, "why")
     ),
