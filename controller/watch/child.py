@@ -100,6 +100,7 @@ class Child:
             if ttls != self._ttls:
                 self._ttls = ttls
                 self._put_filter()
+                self._status_at -= _STATUS  # how far it has learned is told at once
         if last or self._tick_at - self._status_at >= _STATUS:
             self._status_at = self._tick_at
             self._tell("status", at=now, **self._counts())
