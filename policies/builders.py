@@ -202,6 +202,7 @@ def site(values: dict[str, Any], place: Place) -> Site:
         broker=values["broker"],
         web=values["web"],
         traps=values["traps"],
+        watch=values["watch"],
     )
 
 

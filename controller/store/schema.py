@@ -234,6 +234,13 @@ _LISTS_AND_LOCKS = (
     ) STRICT, WITHOUT ROWID""",
 )
 
+_WATCH = (
+    # How a device behaves on the wire: the first value of each trait is taken as its own until a person says otherwise.
+    """CREATE TABLE fingerprint (
+        mac TEXT NOT NULL, trait TEXT NOT NULL, value TEXT NOT NULL, first_at TEXT NOT NULL, PRIMARY KEY (mac, trait)
+    ) STRICT, WITHOUT ROWID""",
+)
+
 
 @migrations()
 def first(db: Database) -> None:
@@ -288,4 +295,11 @@ def lists_and_locks(db: Database) -> None:
 def swaps_by_card(db: Database) -> None:
     """Add the card that may do a swap in the place of a code."""
     for statement in _SWAP_CARDS:
+        db.execute(statement)
+
+
+@migrations()
+def fingerprints(db: Database) -> None:
+    """Add how devices behave on the wire."""
+    for statement in _WATCH:
         db.execute(statement)
