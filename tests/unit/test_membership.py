@@ -11,7 +11,7 @@ from drivers.parse import Row
 def port(pvid: int | None = None, untagged: str = "", tagged: str = "") -> list[Row]:
     """Give rows as a read has them: one for each VLAN or range."""
     rows: list[Row] = [{"untagged_vlans": frozenset({int(each)})} for each in untagged.split()]
-    rows += [{"tagged_vlans": frozenset({int(each)})} for each in tagged.split()]
+    rows.extend({"tagged_vlans": frozenset({int(each)})} for each in tagged.split())
     if pvid is not None:
         rows.append({"pvid_vlan": pvid})
     return rows

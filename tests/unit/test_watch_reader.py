@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.watch import reader as reader_
 from controller.watch.dissect import dissect, reading
 from controller.watch.reader import Reader
 from controller.watch.ring import Block, wire_frames
@@ -108,7 +107,7 @@ def test_other_rules_judge_again() -> None:
 
 def test_a_flood_is_counted_and_takes_its_share_only(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(10_000))
-    monkeypatch.setattr(reader_.time, "process_time", lambda: next(clock) * 0.01)
+    monkeypatch.setattr("time.process_time", lambda: next(clock) * 0.01)
     reader = made()
     flood = [arp(f"66:00:00:00:00:{number:02x}", "10.7.0.66") for number in range(200)]
     reader.block("eth1", block(*flood), 1000.0)
