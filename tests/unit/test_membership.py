@@ -10,8 +10,9 @@ from drivers.parse import Row
 
 def port(pvid: int | None = None, untagged: str = "", tagged: str = "") -> list[Row]:
     """Give rows as a read has them: one for each VLAN or range."""
-    rows: list[Row] = [{"untagged_vlans": frozenset({int(each)})} for each in untagged.split()]
-    rows.extend({"tagged_vlans": frozenset({int(each)})} for each in tagged.split())
+    rows: list[Row] = []
+    for name, vlans in (("untagged_vlans", untagged), ("tagged_vlans", tagged)):
+        rows.extend({name: frozenset({int(each)})} for each in vlans.split())
     if pvid is not None:
         rows.append({"pvid_vlan": pvid})
     return rows
