@@ -10,7 +10,7 @@ from controller.cli.words import LINKS, setting_value
 from controller.context import Context
 from controller.network.planning import dialogue
 from controller.store.plans import Plan
-from drivers.dialects import dialect
+from drivers.dialects import spoken as spoken_to
 from drivers.observed_json import observed_to_json
 from policies.errors import PortsealError
 from policies.model import (
@@ -145,7 +145,7 @@ def show_plan(
             chosen.say(t("{switch}: nothing to change", switch=each.switch))
             continue
         switch = context.site.switch(each.switch)
-        rollback = dialect(switch.platform).rollback if switch is not None else "?"
+        rollback = spoken_to(switch).rollback if switch is not None else "?"
         chosen.say(
             t(
                 "{switch}: {count} ports change (rollback: {rollback})",
