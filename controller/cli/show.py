@@ -171,6 +171,20 @@ def show_plan(
         chosen.say(t("Nothing to change."))
 
 
+def note_unsaved(chosen: Settings, context: Context, switches: Sequence[SwitchChanges]) -> None:
+    """Say which changes nothing will save: over SNMP, only some switches tell what is saved and can be made to."""
+    for each in switches:
+        switch = context.site.switch(each.switch)
+        if switch is not None and switch.write == "snmp" and (each.ports or each.vlans) and not each.save:
+            chosen.note(
+                t(
+                    "{switch}: these changes are not saved, since it does not tell over SNMP what is saved; "
+                    "save by hand once they are applied, or its next start takes them back",
+                    switch=each.switch,
+                )
+            )
+
+
 def _lines(changes: SwitchChanges) -> list[Text]:
     lines = [
         t("  + VLAN {vlan} ({name})", vlan=vlan.vlan, name=vlan.after or "")

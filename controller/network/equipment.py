@@ -40,7 +40,7 @@ class SwitchEquipment:
         """Open a session at the command line, however the switch is written; errors as of :meth:`session`."""
         enable = self._secret(self.switch.enable or self.switch.password)
         return Session(
-            self._channel(),
+            self.channel(),
             dialect(self.switch.platform),
             switch=self.switch.name,
             timeout=self.switch.timeout_s,
@@ -73,7 +73,8 @@ class SwitchEquipment:
             parameters=dict(self.switch.settings),
         )
 
-    def _channel(self) -> Channel:
+    def channel(self) -> Channel:
+        """Log in, and say nothing yet; errors as of :meth:`session`."""
         if self.switch.host == LOCAL:
             from drivers.transports.local import LocalChannel
 
