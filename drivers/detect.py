@@ -73,7 +73,7 @@ def over_snmp(session: SnmpSession) -> Detected:
     description = quirks.without_quotes(value.decode("utf-8", "replace") if isinstance(value, bytes) else "")
     found = identify(as_text(system.get(Oid.SYS_OBJECT_ID)), description).platform
     named = tuple(name for name in judge(description) if found and name != found and (name, found) not in _KIN)
-    return Detected("snmp", (found, *named) if found else judge(description), shown(description[:200]))
+    return Detected("snmp", (found, *named) if found else judge(description), _words(description[:200]))
 
 
 #: Words that a reseller's, or the same maker's, other system has in its sysDescr, too.
@@ -90,7 +90,7 @@ def at_terminal(channel: Channel, timeout: float) -> Detected:
     greeting = _settled(channel, timeout)
     prompt = greeting.rsplit("\n", 1)[-1]
     commands = next((asks for pattern, asks in _ASKS if re.search(pattern, prompt)), ())
-    found, said = judge(greeting), shown(greeting)
+    found, said = judge(greeting), _words(greeting)
     for command in commands:
         channel.write(command + "\n")
         answer, _ = without_echo(_settled(channel, timeout), command)
@@ -105,7 +105,12 @@ def at_terminal(channel: Channel, timeout: float) -> Detected:
 def _line_of(answer: str, platforms: Sequence[str]) -> str:
     """Give the line that the first of `platforms` was known by."""
     pattern = re.compile(dict(SAYS)[platforms[0]], re.MULTILINE)
-    return shown(next((line for line in answer.split("\n") if pattern.search(line)), ""))
+    return _words(next((line for line in answer.split("\n") if pattern.search(line)), ""))
+
+
+def _words(text: str) -> str:
+    """Give a device's words on one line, with nothing in them that a terminal obeys."""
+    return shown("".join(character if character.isprintable() else " " for character in text))
 
 
 def _settled(channel: Channel, timeout: float) -> str:

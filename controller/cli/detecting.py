@@ -21,8 +21,8 @@ def detect_switch(chosen: Settings, site: Context, switch: Switch) -> int:
     for ask in _ways(site, switch):
         try:
             asked.append(ask())
-        except PortsealError as error:
-            errors.append(error)
+        except PortsealError as failed:
+            errors.append(failed)
     if not asked:
         raise (
             errors[0]

@@ -66,6 +66,7 @@ class SnmpConversation:
         self.reader = SnmpSession(way.reading)
         self.writer = self.reader if way.writing == way.reading else SnmpSession(way.writing)
         self._numbers = _Numbers()
+        self._saved = False
 
     def __enter__(self) -> Self:
         """Give the conversation; nothing is sent before the first reading."""
@@ -132,6 +133,7 @@ class SnmpConversation:
         self._send(line, parse_line(line, self.writes, where=self.switch), listener)
         try:
             self._follow(saving, row)
+            self._saved = True
         finally:
             with contextlib.suppress(EquipmentError):  # a row that stays is forgotten by the switch after a while
                 end = fill(saving.end, {"row": row})
@@ -185,9 +187,9 @@ class SnmpConversation:
         up, changed, saved = (as_int(told.get(o)) for o in (Oid.SYS_UPTIME, self.writes.changed, self.writes.saved))
         if up is None or changed is None or saved is None:
             return False, None
-        if saved == 0:
+        if saved == 0 and not self._saved:
             return True, None
-        later = (up - changed) % _TICKS < (up - saved) % _TICKS
+        later = saved == 0 or (up - changed) % _TICKS < (up - saved) % _TICKS
         return True, (f"+ sysUpTime {changed} > {saved}",) if later else ()
 
 

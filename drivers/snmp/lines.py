@@ -32,7 +32,7 @@ def parse_line(line: str, writes: SnmpWrites, *, where: str) -> tuple[Assignment
     """Read a line; ConfigError when it is none, or names an object that the dialect does not have."""
     found: list[Assignment] = []
     at = 0
-    while at < len(line):
+    while at <= len(line):
         head = _HEAD.match(line, at)
         thing = writes.objects.get(head["name"]) if head is not None else None
         if head is None or thing is None:
@@ -50,9 +50,7 @@ def parse_line(line: str, writes: SnmpWrites, *, where: str) -> tuple[Assignment
         if len(parts) != len(thing.index) or (head["act"] != "=" and thing.kinds != "p"):
             raise _no_set(line, where)
         found.append(Assignment(head["name"], thing, parts, head["act"], value))
-        at = end + len(_JOINT) if end >= 0 else len(line)
-    if not found:
-        raise _no_set(line, where)
+        at = end + len(_JOINT) if end >= 0 else len(line) + 1
     return tuple(found)
 
 

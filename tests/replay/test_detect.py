@@ -23,8 +23,8 @@ from tests.replay.snmp_written import config
 from tests.replay.test_revert_qbridge import CONFIG as STANDARD
 
 PAGED = "Cisco IOS Software, C2960X Software (C2960X-UNIVERSALK9-M), Version 15.0(2a)EX5\r\n --More-- "
-HUAWEI = {"ports": {"GigabitEthernet0/0/1": "p1"}, "initial": ""}
-CLOUD = {"ports": {"10GE1/0/1": "p1"}, "initial": ""}
+HUAWEI: dict[str, Any] = {"ports": {"GigabitEthernet0/0/1": "p1"}, "initial": ""}
+CLOUD: dict[str, Any] = {"ports": {"10GE1/0/1": "p1"}, "initial": ""}
 #: Platform → its emulated switch.
 SWITCHES: dict[str, dict[str, Any]] = {
     "cisco_ios": config(2),

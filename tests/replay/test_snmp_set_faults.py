@@ -186,6 +186,15 @@ def test_a_save_that_fails_says_why_and_is_rolled_back(agent: RunningPersona) ->
     assert "noMem (4)" in str(outcome.error)
 
 
+def test_a_switch_that_has_not_saved_since_its_start_cannot_claim_to_have(agent: RunningPersona) -> None:
+    agent.call(lambda switch: setattr(switch, "saved_at", None))
+    assert observe(AgentEquipment(way(agent.snmp_port), DIALECT)).startup_differs is None
+    agent.faults.add("lost-save", where="snmp", times=0)
+    outcome, *_ = applied(agent, lambda seen, data, on: [on.asked(data)])
+    assert outcome.state is State.ROLLED_BACK
+    assert "startup still differs" in str(outcome.error)
+
+
 def test_a_save_that_only_says_that_it_saved_is_found_out(agent: RunningPersona) -> None:
     agent.faults.add("lost-save", where="snmp")
     outcome, equipment, *_ = applied(agent, lambda seen, data, on: [on.asked(data)])
