@@ -26,7 +26,7 @@ def main(folder: str) -> None:
         def read(switch: Switch) -> ObservedSwitch:
             timing = Timing()
             started = time.perf_counter()
-            with SwitchEquipment(context.site, switch, context.clock).session() as session:
+            with SwitchEquipment(context.site, switch, context.clock).terminal() as session:
                 login = time.perf_counter() - started - session.network_s
                 observed = read_state(session, switch.name, context.clock(), timing)
                 timing.network_s = login + session.network_s

@@ -161,6 +161,55 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
+class SnmpObject:
+    """One object that may be set over SNMP: a column, or a scalar when `index` is empty.
+
+    `kinds` are the types to try, the next one where the agent says wrongType: i INTEGER, u Unsigned32, s text,
+    p PortList. `index` tells what becomes of each part that a line names: `if_index` and `bridge_port` of a port,
+    `mac`, `number`, `fdb` (the filtering database of a VLAN), `row` (any free row); "" is left out. `shows` maps a
+    value to what a read shows after it was written, where that is not the value itself: None when the instance goes.
+    `creates` are values that make a row: it must not be there before, or somebody else's would be overwritten.
+    """
+
+    oid: str
+    kinds: str = "i"
+    index: tuple[str, ...] = ("if_index",)
+    shows: Mapping[int, int | None] = field(default_factory=dict)
+    creates: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class SnmpSaving:
+    """How a save that a line has begun is followed: the object `state` is read until it leaves `pending`.
+
+    It has succeeded at `done`; else the object `cause` says why not, in the words of `causes`. `end` frees the row.
+    """
+
+    state: str
+    pending: frozenset[int]
+    done: int
+    cause: str
+    causes: Mapping[int, str]
+    end: str
+
+
+@dataclass(frozen=True, slots=True)
+class SnmpWrites:
+    """A dialect that is written in SNMP sets: its lines are `object[part, …] = value`, joined by ` & ` into one SET.
+
+    A value is a number, or a word with the number in brackets: `down(2)`. `+=` and `-=` add and take a port to and from
+    a PortList. `identified` tells that the agent must say itself that it is this platform before anything is written.
+    `changed` and `saved` are scalars with the sysUpTime at which running and startup were last written ("": not told).
+    """
+
+    objects: Mapping[str, SnmpObject]
+    identified: bool = True
+    saving: SnmpSaving | None = None
+    changed: str = ""
+    saved: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Tested:
     """Where a dialect has been seen to work: `how` is recorded, emulated or documentation."""
 
@@ -187,7 +236,8 @@ class Dialect:
     `greetings` are questions that the login may ask, `answers` those of a line that configures, each with its reply:
     regexes that fit within the last line. A question that is not listed is never answered. `mode_resets` are the
     settings that a change of the port's mode puts back to the platform's defaults: they are written again. `commit` is
-    there where changes are collected and take effect together; with `rollback` device it has a trial.
+    there where changes are collected and take effect together; with `rollback` device it has a trial. `snmp` is there
+    where the lines are SNMP sets and no commands; such a dialect has no prompts and no reads of its own.
     """
 
     platform: str
@@ -225,3 +275,4 @@ class Dialect:
     answers: tuple[tuple[str, str], ...] = ()
     mode_resets: frozenset[str] = frozenset()
     commit: Commit | None = None
+    snmp: SnmpWrites | None = None

@@ -10,14 +10,15 @@ which also proves that the management path still works before the rollback is di
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
-from drivers.render import check_undo, commands
-from drivers.session import Session
+from drivers.dialect import Dialect
+from drivers.render import Command, check_undo, commands
+from drivers.session import WriteListener
 from drivers.undo import own_work
 from drivers.verify import differences, left_off, verify_applied, verify_fresh, verify_kept, verify_restored
 from policies.errors import EquipmentError, PortsealError, SafetyRefusal, Unexpected, VerifyFailed
@@ -86,14 +87,51 @@ class Outcome:
 Admission = Callable[[ObservedSwitch, SwitchChanges], None]
 
 
-class Equipment(Protocol):
+class Conversation(Protocol):
+    """What the flow says to a switch, in commands (:class:`drivers.session.Session`) or in SNMP sets."""
+
+    dialect: Dialect
+
+    @property
+    def parameters(self) -> Mapping[str, str]:
+        """What fills the site's own names in the dialect's lines."""
+        ...
+
+    @property
+    def tried(self) -> bool:
+        """Whether something was committed on trial through it, confirmed or not."""
+        ...
+
+    def configure(
+        self, commands: Sequence[Command], listener: WriteListener | None = None, *, trial: bool = False
+    ) -> None:
+        """Let `commands` take effect; with `trial`, until :meth:`confirm` only, where the switch can."""
+        ...
+
+    def confirm(self, listener: WriteListener | None = None) -> None:
+        """Make lasting what is on trial."""
+        ...
+
+    def withdraw(self, listener: WriteListener | None = None) -> None:
+        """End a trial that Portseal left on the switch."""
+        ...
+
+    def save(self, listener: WriteListener | None = None) -> None:
+        """Make the running configuration the startup one."""
+        ...
+
+
+S = TypeVar("S", bound=Conversation)
+
+
+class Equipment(Protocol[S]):
     """How the flow reaches one switch."""
 
-    def session(self) -> AbstractContextManager[Session]:
+    def session(self) -> AbstractContextManager[S]:
         """Open a new session."""
         ...
 
-    def observe(self, session: Session) -> ObservedSwitch:
+    def observe(self, session: S) -> ObservedSwitch:
         """Read the state of the switch through `session`."""
         ...
 
@@ -114,11 +152,11 @@ class Safeguard(Protocol):
         """Make the outcome durable, in journal and ledger."""
 
 
-class Flow:
+class Flow(Generic[S]):
     """One run over one switch."""
 
     def __init__(
-        self, equipment: Equipment, safeguard: Safeguard, listener: Listener, admit: Admission | None = None
+        self, equipment: Equipment[S], safeguard: Safeguard, listener: Listener, admit: Admission | None = None
     ) -> None:
         self.equipment, self.safeguard, self.listener = equipment, safeguard, listener
         self.admit = admit or _anything
@@ -188,7 +226,7 @@ class Flow:
         return self._end(outcome or self.roll_back(before, changes, cause))
 
     def _others(
-        self, session: Session, before: ObservedSwitch, now: ObservedSwitch, changes: SwitchChanges
+        self, session: S, before: ObservedSwitch, now: ObservedSwitch, changes: SwitchChanges
     ) -> VerifyFailed | None:
         """Name what others have changed since an interrupted run had applied all; that is not ours to save."""
         try:
@@ -198,7 +236,7 @@ class Flow:
             return others
         return None
 
-    def _read_twice(self, session: Session, now: ObservedSwitch) -> None:
+    def _read_twice(self, session: S, now: ObservedSwitch) -> None:
         """Make sure that others' work was read, and no garbled answer: a job is ended, half-way perhaps, for it."""
         if snapshot_digest(self.equipment.observe(session)) != snapshot_digest(now):
             raise EquipmentError(
@@ -229,7 +267,7 @@ class Flow:
             return Outcome(self.switch, State.UNKNOWN, None, known if cause is None else _both(cause, known))
         return Outcome(self.switch, State.ROLLED_BACK, now, cause)
 
-    def _save_again(self, session: Session, before: ObservedSwitch) -> ObservedSwitch:
+    def _save_again(self, session: S, before: ObservedSwitch) -> ObservedSwitch:
         """Save what was restored: the startup configuration holds what has just been rolled back."""
         session.save(self._writes(Step.VERIFY_ROLL_BACK))
         now = self.equipment.observe(session)
@@ -237,12 +275,12 @@ class Flow:
             raise self._unsaved(now)
         return now
 
-    def _apply(self, session: Session, changes: SwitchChanges) -> None:
+    def _apply(self, session: S, changes: SwitchChanges) -> None:
         with self._step(Step.APPLY):
             lines = commands(session.dialect, changes, session.parameters)
             session.configure(lines, self._writes(Step.APPLY), trial=True)
 
-    def _confirm(self, session: Session, before: ObservedSwitch, changes: SwitchChanges) -> Outcome:
+    def _confirm(self, session: S, before: ObservedSwitch, changes: SwitchChanges) -> Outcome:
         with self._step(Step.READ_BACK), self.equipment.session() as fresh:
             after = self.equipment.observe(fresh)
         with self._step(Step.VERIFY):
@@ -253,7 +291,7 @@ class Flow:
             self.safeguard.disarm()
         return self._save(session, changes, after)
 
-    def _save(self, session: Session, changes: SwitchChanges, after: ObservedSwitch) -> Outcome:
+    def _save(self, session: S, changes: SwitchChanges, after: ObservedSwitch) -> Outcome:
         if changes.save:
             with self._step(Step.SAVE):
                 session.save(self._writes(Step.SAVE))

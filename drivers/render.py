@@ -160,7 +160,11 @@ class _PortWriter:
 
     def __init__(self, dialect: Dialect, change: PortChange, given: Mapping[str, str], exact: bool) -> None:
         self.dialect, self.change, self.exact = dialect, change, exact
-        self.given: dict[str, object] = {**given, "port": spell(change.port, dialect.spell)}
+        self.given: dict[str, object] = {
+            **given,
+            "port": spell(change.port, dialect.spell),
+            "old_vlan": change.before.access_vlan,
+        }
         self.demanded = {name for name in PortConfig.__dataclass_fields__ if getattr(change.after, name) is not None}
         known = set(dialect.settings)
         self._refuse(sorted(self.demanded - known))

@@ -56,6 +56,10 @@ def snmp(values: dict[str, Any], place: Place) -> SnmpAccess:
     for key in ("auth_password", "priv_password"):
         if user is None and values[key] is not None:
             raise place.at(key).error(t("this key belongs to SNMPv3"), t("remove it, or replace community by user"))
+    if user is not None and values["write_community"] is not None:
+        raise place.at("write_community").error(
+            t("this key belongs to SNMPv2c"), t("remove it: sets go out as the user of version 3")
+        )
     if values["priv_password"] is not None and values["auth_password"] is None:
         raise place.at("priv_password").error(
             t("SNMPv3 has no privacy without authentication (RFC 3414)"), t("add auth_password")
@@ -90,6 +94,7 @@ def switch(values: dict[str, Any], place: Place) -> Switch:
     access: SnmpAccess | None = values["snmp"]
     if access is not None and not access.host:
         access = replace(access, host=values["host"])
+    _writable(values, access, place)
     values |= {
         "ports": ports,
         "uplinks": tuple(uplink for uplink, _ in uplinks),
@@ -99,6 +104,25 @@ def switch(values: dict[str, Any], place: Place) -> Switch:
         "snmp": access,
     }
     return Switch(**values)
+
+
+def _writable(values: dict[str, Any], access: SnmpAccess | None, place: Place) -> None:
+    """A switch that is written over SNMP says how, and by whom: whoever hears a set in clear can repeat it."""
+    if values["write"] != "snmp":
+        if values["platform"] == "qbridge":
+            raise place.at("write").error(
+                t("{platform} is known over SNMP only", platform="qbridge"), t('set write = "snmp"')
+            )
+        return
+    if access is None:
+        raise place.at("write").error(
+            t("writing over SNMP needs the switch's SNMP access"), t("add its table snmp, with user and both passwords")
+        )
+    if not access.may_write:
+        raise place.at("snmp").error(
+            t("sets over SNMP need authentication and privacy (SNMPv3)"),
+            t("add auth_password and priv_password; or, for a switch that has version 2c only, write_community"),
+        )
 
 
 def registered_port(values: dict[str, Any], _place: Place) -> RegisteredPort:

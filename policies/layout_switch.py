@@ -145,6 +145,14 @@ def _platform_keys() -> tuple[Key, ...]:
             security=t("A setting whose name says that it is a secret must be a reference, like password."),
         ),
         Key(
+            "write", values.choice("ssh", "snmp"),
+            about=t("How Portseal reads and changes this switch for plans: over its command line, or in SNMP sets."),
+            values=t("one of {options}", options="ssh, snmp"),
+            sample='"ssh"',
+            default="ssh",
+            security=t("snmp needs SNMPv3 with privacy, and leaves out what SNMP cannot set: see docs/devices.md."),
+        ),
+        Key(
             "experimental_writes", values.flag,
             about=t("Let Portseal change this switch although its platform's dialect is experimental."),
             values=t("true or false"),
@@ -207,6 +215,12 @@ def _snmp() -> Section:
                 about=t("Where the read community of SNMPv2c is kept."), values=reference,
                 sample='"secret:gate-1.community"', instead="user",
                 security=t("SNMPv2c sends it in clear and proves nothing: use version 3 where the switch can."),
+            ),
+            Key(
+                "write_community", values.secret,
+                about=t("Where the community for sets over SNMPv2c is kept; without it nothing is set over 2c."),
+                values=reference, sample='"secret:gate-1.write"', instead="user",
+                security=t("Whoever hears it once can open every port: use version 3 where the switch can."),
             ),
             *_usm_keys(reference),
         ),

@@ -84,8 +84,10 @@ def plan_switch(
         change = _change(wanted, seen, observed)
         if change is None:
             continue
-        refusal = _refuse(expected, wanted, seen, own_macs) or _no_way_back(
-            expected.switch, change, observed.capabilities
+        refusal = (
+            _refuse(expected, wanted, seen, own_macs)
+            or _no_way_back(expected.switch, change, observed.capabilities)
+            or _no_vlan(change, observed)
         )
         if refusal is not None:
             refusals.append(refusal)
@@ -267,6 +269,8 @@ def _of_channel(expected: ExpectedSwitch, channel: str) -> Text:
 
 def _no_way_back(switch: str, change: PortChange, capabilities: frozenset[str]) -> Refusal | None:
     """Refuse to change what could not be given back: what a rollback cannot write must not be lost."""
+    if "access_vlan" in change.fields and change.before.mode is PortMode.TRUNK and "mode" not in capabilities:
+        return Refusal(switch, change.port, t("it is a trunk, and its mode cannot be set here; set it by hand"))
     moded = change.after.mode is not None
     if moded and change.before.mode is PortMode.ROUTED:
         return Refusal(switch, change.port, t("it is a routed port; make it a switch port by hand, or leave it out"))
@@ -292,6 +296,15 @@ def _no_way_back(switch: str, change: PortChange, capabilities: frozenset[str]) 
             settings=listed([SETTING_WORDS[name] for name in lost]),
         ),
     )
+
+
+def _no_vlan(change: PortChange, observed: ObservedSwitch) -> Refusal | None:
+    """Refuse to put a port into a VLAN that the switch does not have, where a plan cannot make it."""
+    vlan = change.after.access_vlan
+    if vlan is None or "vlans" in observed.capabilities or observed.vlans is None or vlan in observed.vlans:
+        return None
+    why = t("the switch has no VLAN {vlan}, and it cannot be made here; make it by hand", vlan=vlan)
+    return Refusal(observed.switch, change.port, why)
 
 
 def _learns(change: PortChange, capabilities: frozenset[str]) -> bool:

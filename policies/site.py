@@ -77,7 +77,10 @@ class Uplink:
 
 @dataclass(frozen=True, slots=True)
 class SnmpAccess:
-    """How to ask a switch over SNMP: exactly one of `community` (v2c) and `user` (v3); secrets are references."""
+    """How to ask a switch over SNMP: exactly one of `community` (v2c) and `user` (v3); secrets are references.
+
+    `write_community` is the one for sets over v2c, which the site must name to allow them at all.
+    """
 
     host: str
     port: int = 161
@@ -88,6 +91,12 @@ class SnmpAccess:
     priv_protocol: str = "aes128"
     priv_password: str | None = None
     context: str = ""
+    write_community: str | None = None
+
+    @property
+    def may_write(self) -> bool:
+        """Whether sets are possible: authenticated and encrypted, or over v2c where the site says so."""
+        return self.priv_password is not None or self.write_community is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +106,8 @@ class Switch:
     `password`, `key` and `enable` are references (env:NAME, file:PATH, secret:NAME), never the secret itself.
     `management_ports` carry the controller's own way to the switch. `edge_ports` answer the planner's question "is this
     an uplink?" with no: a device that speaks LLDP, or a small hub, is on them. `experimental_writes` lets Portseal
-    change a switch whose dialect is experimental, which it only reads otherwise.
+    change a switch whose dialect is experimental, which it only reads otherwise. `write` is how it is planned and
+    written: over ssh, or over snmp.
     """
 
     name: str
@@ -119,6 +129,7 @@ class Switch:
     settings: tuple[tuple[str, str], ...] = ()
     trap_sources: tuple[str, ...] = ()
     experimental_writes: bool = False
+    write: str = "ssh"
 
     def uplink(self, port: str) -> Uplink | None:
         """Give the declared uplink at `port`, if it is one."""

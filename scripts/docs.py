@@ -26,7 +26,8 @@ from agent.cli.base import Spot
 from agent.cli.main import make
 from controller.cli.base import common_options, speak
 from controller.cli.main import cli
-from drivers.dialects import PLATFORMS, all_dialects
+from drivers.dialect import Dialect
+from drivers.dialects import PLATFORMS, SNMP_PLATFORMS, all_dialects, snmp_dialect
 from policies.clauses.notice import notice
 from policies.load import sample_site_toml
 from policies.platforms import platform_aliases, platforms
@@ -119,27 +120,37 @@ def _row(*cells: str) -> str:
 
 def platforms_part() -> str:
     """Write the support tables, claiming no more than each dialect's `tested_on`."""
-    spoken = all_dialects()
+    spoken = _every()
     lines = ["| platform | what it is | other names | rollback |", "| --- | --- | --- | --- |"]
     for each in spoken:
         names = [f"`{name}`" for name, meant in platform_aliases().items() if meant == each.platform != name]
-        lines.append(_row(f"`{each.platform}`", each.title, ", ".join(names), each.rollback))
+        lines.append(_row(_called(each), each.title, ", ".join(names), each.rollback))
     lines += ["", "| platform | model | firmware | date | how | what |", "| --- | --- | --- | --- | --- | --- |"]
     lines += [
-        _row(f"`{each.platform}`", seen.model, seen.firmware, seen.date, seen.how, seen.source)
+        _row(_called(each), seen.model, seen.firmware, seen.date, seen.how, seen.source)
         for each in spoken
         for seen in each.tested_on
     ]
-    later = ", ".join(f"`{name}`" for name in platforms() if name not in PLATFORMS)
+    later = ", ".join(f"`{name}`" for name in platforms() if name not in {*PLATFORMS, *SNMP_PLATFORMS})
     if later:
         lines += ["", f"Names that site.toml accepts, for which there is no dialect yet: {later}."]
     return "\n".join([*lines, ""])
 
 
+def _every() -> list[Dialect]:
+    """Give every dialect, those over SNMP last."""
+    return [*all_dialects(), *map(snmp_dialect, SNMP_PLATFORMS)]
+
+
+def _called(spoken: Dialect) -> str:
+    """Name a dialect in a table."""
+    return f"`{spoken.platform}`" + (" over SNMP" if spoken.snmp is not None else "")
+
+
 def settings_part() -> str:
     """Write which setting each platform can read and set."""
-    spoken = all_dialects()
-    lines = [_row("setting", "name in JSON", *(f"`{d.platform}`" for d in spoken)), "| --- " * (len(spoken) + 2) + "|"]
+    spoken = _every()
+    lines = [_row("setting", "name in JSON", *map(_called, spoken)), "| --- " * (len(spoken) + 2) + "|"]
     for name, text in SETTING_WORDS.items():
         lines.append(_row(str(text), f"`{name}`", *("yes" if name in d.capabilities else "–" for d in spoken)))
     return "\n".join(lines) + "\n"

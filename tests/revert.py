@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from drivers.dialect import Dialect
-from drivers.flow import Equipment, Event, Flow, Outcome, State
+from drivers.flow import Equipment, Event, Flow, Outcome, S, State
 from policies.model import (
     IpBinding,
     ObservedSwitch,
@@ -76,7 +76,7 @@ def told(event: Event) -> None:
     """Nobody listens."""
 
 
-def observe(equipment: Equipment) -> ObservedSwitch:
+def observe(equipment: Equipment[S]) -> ObservedSwitch:
     """Read through a fresh session."""
     with equipment.session() as session:
         return equipment.observe(session)
@@ -101,7 +101,7 @@ def change_of(kind: str, port: str, now: ObservedSwitch, dialect: Dialect) -> Sw
     return SwitchChanges(now.switch, snapshot_digest(now), vlans, ports, save)
 
 
-def apply_and_revert(equipment: Equipment, dialect: Dialect, kind: str, port: str) -> None:
+def apply_and_revert(equipment: Equipment[S], dialect: Dialect, kind: str, port: str) -> None:
     """Apply one kind of change, see that it is there, take it back, and compare with the snapshot word for word."""
     before = observe(equipment)
     changes = change_of(kind, port, before, dialect)

@@ -34,10 +34,11 @@ def switch_checks(context: Context, switches: Sequence[Switch]) -> Iterator[Chec
 
 
 def _switch(context: Context, switch: Switch) -> Iterator[Check]:
-    reached = _tcp(switch)
-    yield reached
-    if reached.level == "ok":
-        yield from _ssh(context, switch)
+    if switch.write == "ssh" or switch.username:  # one that is written over SNMP needs no account
+        reached = _tcp(switch)
+        yield reached
+        if reached.level == "ok":
+            yield from _ssh(context, switch)
     if switch.snmp is not None:
         yield from _snmp(context, switch)
 
@@ -67,9 +68,9 @@ def _cause(error: OSError) -> Text:
 def _ssh(context: Context, switch: Switch) -> Iterator[Check]:
     equipment = SwitchEquipment(context.site, switch, context.clock)
     try:
-        with equipment.session() as session:
+        with equipment.terminal() as session:
             yield Check("ssh", switch.name, "ok", t("login works"))
-            yield _platform(session, equipment.dialect, switch)
+            yield _platform(session, session.dialect, switch)
     except PortsealError as error:
         yield fault("ssh", switch.name, error)
 

@@ -56,11 +56,14 @@ def list_(context: click.Context) -> int:
 
 @dialect.command(help=h("Show a dialect: what it can read and set, its commands and templates, where it was tested."))
 @click.argument("platform")
+@click.option("--write", type=click.Choice(["ssh", "snmp"]), default="ssh", help=h("How the switch is written."))
 @click.pass_context
-def show(context: click.Context, platform: str) -> int:
+def show(context: click.Context, platform: str, write: str) -> int:
     """See the help text."""
+    from drivers.dialects import snmp_dialect
+
     chosen = settings(context)
-    spoken = dialect_of(platform)
+    spoken = dialect_of(platform) if write == "ssh" else snmp_dialect(platform.strip())
     told = {**_summary(spoken), "commands": _commands(spoken), "templates": _templates(spoken)}
     if chosen.json:
         chosen.give(told)
@@ -139,6 +142,25 @@ def record(context: click.Context, switch: str, file: Path) -> int:
         chosen.note(t("the switch does not know '{command}'; its answer is recorded", command=command))
     chosen.say(t("{count} commands recorded in {file}", count=len(done.recorded), file=file))
     return 0
+
+
+@dialect.command(
+    help=h(
+        "Ask a declared switch what it is, over SNMP and at its command line. Nothing is changed. Exit code 1 when "
+        "that is not certain, or not what site.toml declares."
+    )
+)
+@click.argument("switch")
+@click.pass_context
+def detect(context: click.Context, switch: str) -> int:
+    """See the help text."""
+    from controller.cli.detecting import detect_switch
+    from controller.cli.session import site_context
+    from controller.cli.subjects import switch_of
+
+    chosen = settings(context)
+    with site_context(chosen, recovering=False) as site:
+        return detect_switch(chosen, site, switch_of(site.site, switch))
 
 
 def dialect_of(platform: str) -> Dialect:

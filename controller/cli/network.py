@@ -74,7 +74,7 @@ def discover(
 def plan(context: click.Context, switches: tuple[str, ...], commands: bool) -> int:
     """See the help text."""
     from controller.cli.session import site_context, worked
-    from controller.cli.show import show_plan
+    from controller.cli.show import note_unsaved, show_plan
     from controller.network.admission import only_read
     from controller.network.planning import plan_for
     from controller.network.reading import chosen as chosen_switches
@@ -88,6 +88,7 @@ def plan(context: click.Context, switches: tuple[str, ...], commands: bool) -> i
         changes = plan_for(site, [switch for switch in wanted if switch.name in answers.results], answers.results)
         saved = save_plan(site.store, changes, site.actor) if not changes.empty else None
         show_plan(chosen, site, changes, saved, answers.errors, commands=commands)
+        note_unsaved(chosen, site, changes.switches)
         planned = {each.switch for each in changes.switches if not each.empty}
         for switch in wanted:
             if switch.name in planned and only_read(switch):
@@ -112,12 +113,14 @@ def apply(context: click.Context, plan_id: str | None, yes: bool) -> int:
     """See the help text."""
     from controller.cli.progress import progress
     from controller.cli.session import site_context
+    from controller.cli.show import note_unsaved
     from controller.cli.subjects import agree
     from controller.cli.verdicts import show_findings, show_outcomes
     from controller.network.apply import apply_plan
     from controller.network.planning import findings_for
     from controller.store.plans import latest_plan
     from controller.store.plans import plan as find_plan
+    from drivers.flow import State
 
     chosen = settings(context)
     with site_context(chosen) as site:
@@ -132,6 +135,8 @@ def apply(context: click.Context, plan_id: str | None, yes: bool) -> int:
         touched = [switch for switch in site.site.switches if switch.name in observed]
         findings = findings_for(site, touched, observed)
         code = show_outcomes(chosen, found.id, answers, findings)
+        done = {name for name, each in answers.results.items() if each.state is State.DONE}
+        note_unsaved(chosen, site, [each for each in found.changes.switches if each.switch in done])
         if not chosen.json:
             show_findings(chosen, findings, failures_only=True)
         return code

@@ -43,13 +43,13 @@ def record_switch(site: Context, switch: Switch, file: Path) -> Recorded:
     """
     _new(file)
     equipment = SwitchEquipment(site.site, switch, site.clock)
-    session = equipment.session()
+    session = equipment.terminal()
     assert isinstance(session, Session)
     channel = RecordingChannel(session.channel)
     session.channel = channel
     done = Recorded([], [])
     with session:
-        for command in _commands(equipment.dialect, switch):
+        for command in _commands(session.dialect, switch):
             try:
                 session.read(command)
             except CommandRejected:

@@ -10,7 +10,7 @@ from controller.cli.words import LINKS, setting_value
 from controller.context import Context
 from controller.network.planning import dialogue
 from controller.store.plans import Plan
-from drivers.dialects import dialect
+from drivers.dialects import spoken as spoken_to
 from drivers.observed_json import observed_to_json
 from policies.errors import PortsealError
 from policies.model import (
@@ -145,7 +145,7 @@ def show_plan(
             chosen.say(t("{switch}: nothing to change", switch=each.switch))
             continue
         switch = context.site.switch(each.switch)
-        rollback = dialect(switch.platform).rollback if switch is not None else "?"
+        rollback = spoken_to(switch).rollback if switch is not None else "?"
         chosen.say(
             t(
                 "{switch}: {count} ports change (rollback: {rollback})",
@@ -169,6 +169,20 @@ def show_plan(
         )
     else:
         chosen.say(t("Nothing to change."))
+
+
+def note_unsaved(chosen: Settings, context: Context, switches: Sequence[SwitchChanges]) -> None:
+    """Say which changes nothing will save: over SNMP, only some switches tell what is saved and can be made to."""
+    for each in switches:
+        switch = context.site.switch(each.switch)
+        if switch is not None and switch.write == "snmp" and (each.ports or each.vlans) and not each.save:
+            chosen.note(
+                t(
+                    "{switch}: these changes are not saved, since it does not tell over SNMP what is saved; "
+                    "save by hand once they are applied, or its next start takes them back",
+                    switch=each.switch,
+                )
+            )
 
 
 def _lines(changes: SwitchChanges) -> list[Text]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from controller.context import Context
 from controller.network.planning import expected_states
 from controller.network.reading import own_macs
-from drivers.dialects import dialect
+from drivers.dialects import spoken
 from drivers.flow import Admission
 from policies.errors import SafetyRefusal, StalePlan
 from policies.model import ObservedSwitch, PortRole, SwitchChanges
@@ -54,7 +54,7 @@ def unprotected(context: Context, switch: Switch) -> Admission:
 
 def only_read(switch: Switch) -> bool:
     """Tell whether Portseal only reads a switch: its dialect is experimental, and the site does not allow writing."""
-    return dialect(switch.platform).experimental and not switch.experimental_writes
+    return spoken(switch).experimental and not switch.experimental_writes
 
 
 def allow_writing(switch: Switch) -> None:

@@ -12,7 +12,7 @@ from typing import Self
 from controller.context import Context
 from controller.network.reading import own_macs
 from controller.store import blocks, inventory
-from drivers.dialects import dialect
+from drivers.dialects import spoken as spoken_to
 from drivers.render import commands, fill, script
 from policies.comply import comply
 from policies.errors import ConfigError
@@ -124,7 +124,7 @@ def findings_for(context: Context, switches: Sequence[Switch], observed: Mapping
 
 def dialogue(switch: Switch, changes: SwitchChanges) -> list[str]:
     """Give the exact lines that an apply will send to `switch`, the save included."""
-    spoken = dialect(switch.platform)
+    spoken = spoken_to(switch)
     given = dict(switch.settings)
     lines = script(spoken, commands(spoken, changes, given), given)
     if changes.save and spoken.save is not None:

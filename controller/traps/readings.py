@@ -1,7 +1,8 @@
 """Authenticated readings that notifications ask for: few at a time, one for each switch, with a pause between.
 
-SSH comes first: its reading is what plans and verdicts rest on, and it is kept. SNMPv3 with authentication is taken
-where SSH is not declared or does not answer; what it gives is used here only. SNMPv2c proves nothing and is not asked.
+The way by which the switch is planned comes first: its reading is what plans and verdicts rest on, and it is kept. That
+is SSH, or SNMPv3 where the site says so. Else SNMPv3 with authentication is taken where SSH is not declared or does not
+answer; what it gives is used here only. SNMPv2c proves nothing and is not asked.
 """
 
 from __future__ import annotations
@@ -45,11 +46,11 @@ Read = Callable[[Context, Switch], Reading]
 
 
 def read_authentic(context: Context, switch: Switch) -> Reading:
-    """Read a switch over SSH, else over SNMPv3; never raises a PortsealError: it is in the reading."""
+    """Read a switch as it is planned, else over SNMPv3; never raises a PortsealError: it is in the reading."""
     started = context.clock()
     before = observation(context.store, switch.name)
     try:
-        return Reading(switch.name, started, before, _over_ssh(context, switch))
+        return Reading(switch.name, started, before, _as_planned(context, switch))
     except EquipmentError as error:
         access = _authentic_snmp(context, switch)
         if access is None:
@@ -65,8 +66,11 @@ def read_authentic(context: Context, switch: Switch) -> Reading:
     return Reading(switch.name, started, before, after)
 
 
-def _over_ssh(context: Context, switch: Switch) -> ObservedSwitch:
-    if switch.host != LOCAL and not switch.username:
+def _as_planned(context: Context, switch: Switch) -> ObservedSwitch:
+    authentic = switch.host == LOCAL or bool(switch.username)
+    if switch.write == "snmp":
+        authentic = switch.snmp is not None and switch.snmp.auth_password is not None
+    if not authentic:
         raise EquipmentError(
             t("there is no authenticated way to read this switch"),
             where=switch.name,

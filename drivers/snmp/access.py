@@ -91,3 +91,22 @@ def resolve(access: SnmpAccess, reveal: Callable[[str], str]) -> ResolvedSnmp:
         secret(access.priv_password),
         access.context,
     )
+
+
+def resolve_writing(access: SnmpAccess, reveal: Callable[[str], str]) -> ResolvedSnmp:
+    """Give the access by which a declared switch is written: as it is read over v3, with its write community over v2c.
+
+    Raises:
+        ConfigError: it may not be written over SNMP (no privacy, no write community).
+
+    """
+    resolved = resolve(access, reveal)
+    if not access.may_write:
+        raise ConfigError(
+            t("sets over SNMP need authentication and privacy (SNMPv3)"),
+            where=resolved.where,
+            next_step=t("correct the switch's SNMP settings"),
+        )
+    if access.write_community is not None:
+        return replace(resolved, community=reveal(access.write_community))
+    return resolved

@@ -36,14 +36,16 @@ def discover_address(access: ResolvedSnmp, *, now: datetime, switch: str = "") -
         return discover(session, switch=switch or access.where, now=now)
 
 
-def discover(session: SnmpSession, *, switch: str, now: datetime) -> ObservedSwitch:
+def discover(session: SnmpSession, *, switch: str, now: datetime, platform: str = "") -> ObservedSwitch:
     """Read the whole observed state of one switch; what was understood only with a correction is in `oddities`.
 
+    `platform` is what to read it as, whatever the agent says that it is; by default that is what counts.
     Errors are those of the session; a column that the agent refuses (no access) is an oddity.
     """
     notes = Notes()
     system = session.get(*oids.SYSTEM)
     who = identify(as_text(system.get(Oid.SYS_OBJECT_ID)), quirks.without_quotes(_lines(system.get(Oid.SYS_DESCR))))
+    who = replace(who, platform=platform or who.platform)
     if not who.platform:
         notes.add(t("the vendor of the switch is not known; only standard tables were read"))
     read = _read(session, who.platform, notes)
@@ -88,8 +90,9 @@ class Found:
     def _port(self, interface: Interface) -> ObservedPort:
         name = interface.name
         safe = self.secured.get(name, Secured())
+        carries = self.carried.get(name, Carried())
         config = replace(
-            self.carried.get(name, Carried()).config(),
+            carries.config(),
             secure=safe.secure,
             maximum=safe.maximum,
             violation=safe.violation,
@@ -108,6 +111,7 @@ class Found:
             violations=safe.violations,
             last_violator=safe.last_violator,
             if_index=interface.index,
+            trunking=True if carries.trunking else None,
         )
 
 
@@ -115,7 +119,7 @@ def assemble(read: dict[str, Rows], platform: str, notes: Notes) -> Found:
     """Put the tables of one walk together; pure, so that recordings and noise need no agent."""
     found = Found(tables.layout(read, platform, notes), notes)
     found.carried = vlans.carried(read, platform, found.where, notes)
-    found.secured = security.secured(read, found.where, notes)
+    found.secured = security.secured(read, platform, found.where, notes)
     found.neighbours = neighbours.lldp(read, found.where, notes)
     for name, told in neighbours.cdp(read, found.where).items():
         found.neighbours.setdefault(name, []).extend(told)

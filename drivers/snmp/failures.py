@@ -16,7 +16,49 @@ from policies.errors import (
     UnparsedOutput,
     Unreachable,
 )
-from policies.texts import t
+from policies.texts import Text, t
+
+
+class SetRefused(CommandRejected):
+    """The agent refused a SET with an error status (RFC 3416): `status` is its name, the message says it in words."""
+
+    def __init__(self, where: str, line: str, status: str) -> None:
+        words, step = _STATUSES.get(status, (t("it gives no reason that is known"), _LOOK))
+        EquipmentError.__init__(
+            self,
+            t("the switch refused the SNMP set '{line}': {words} ({status})", line=line, words=words, status=status),
+            where=where,
+            next_step=step,
+        )
+        self.command, self.answer, self.status = line, status, status
+
+
+_VIEW = t("give the SNMP user write access to this object on the switch, or write to the switch over SSH")
+_VALUE = t("compare the port with the plan: another setting may rule this one out; then plan again")
+_MODEL = t("check that model and firmware take this set, or write to the switch over SSH")
+_LOOK = t("look at the switch's log, then plan again")
+#: Error status → what it means, and what helps. The first five are SNMPv1's, which proxies and old agents still send.
+_STATUSES: dict[str, tuple[Text, Text]] = {
+    "tooBig": (t("the request is too long for it"), _MODEL),
+    "noSuchName": (t("it has no such object, or does not let it be written"), _VIEW),
+    "badValue": (t("it does not take this value"), _VALUE),
+    "readOnly": (t("the object can only be read"), _VIEW),
+    "genErr": (t("it failed and does not say why"), _LOOK),
+    "noAccess": (t("the object is outside what the SNMP user may see"), _VIEW),
+    "wrongType": (t("the value has another type there"), _MODEL),
+    "wrongLength": (t("the value has another length there"), _MODEL),
+    "wrongEncoding": (t("the value is not encoded as it expects"), _MODEL),
+    "wrongValue": (t("it never takes this value"), _MODEL),
+    "noCreation": (t("it cannot make such a row"), _MODEL),
+    "inconsistentValue": (t("it does not take this value as things are now"), _VALUE),
+    "resourceUnavailable": (t("a table or a memory is full"), _LOOK),
+    "commitFailed": (t("it failed half-way, and says that nothing has changed"), _LOOK),
+    "undoFailed": (t("it failed half-way, and could not take back what it had done"), _LOOK),
+    "authorizationError": (t("the SNMP user may not write"), _VIEW),
+    "notWritable": (t("the object cannot be written"), _VIEW),
+    "inconsistentName": (t("the row cannot be made as things are now; it may be there already"), _VALUE),
+    "notStored": (t("it answered without an error and did not store it"), _MODEL),
+}
 
 
 class CircularAnswer(RuntimeError):

@@ -15,6 +15,7 @@ class Oid(StrEnum):
     # SNMPv2-MIB
     SYS_DESCR = "1.3.6.1.2.1.1.1.0"
     SYS_OBJECT_ID = "1.3.6.1.2.1.1.2.0"
+    SYS_UPTIME = "1.3.6.1.2.1.1.3.0"
     SYS_NAME = "1.3.6.1.2.1.1.5.0"
     # IF-MIB, index ifIndex
     IF_DESCR = "1.3.6.1.2.1.2.2.1.2"
@@ -37,6 +38,9 @@ class Oid(StrEnum):
     VLAN_STATIC_EGRESS = "1.3.6.1.2.1.17.7.1.4.3.1.2"
     VLAN_STATIC_UNTAGGED = "1.3.6.1.2.1.17.7.1.4.3.1.4"
     PVID = "1.3.6.1.2.1.17.7.1.4.5.1.1"
+    # Q-BRIDGE-MIB: index FdbId.MAC.dot1dBasePort, base port 0 for any
+    STATIC_UNICAST_PORTS = "1.3.6.1.2.1.17.7.1.3.1.1.3"
+    STATIC_UNICAST_STATUS = "1.3.6.1.2.1.17.7.1.3.1.1.4"
     # LLDP-MIB: index LocalPortNum; TimeMark.LocalPortNum.RemIndex
     LLDP_LOCAL_SUBTYPE = "1.0.8802.1.1.2.1.3.7.1.2"
     LLDP_LOCAL_ID = "1.0.8802.1.1.2.1.3.7.1.3"
@@ -136,10 +140,12 @@ BY_PLATFORM: dict[str, tuple[Oid, ...]] = {
     "huawei_vrp": _HUAWEI,
     "huawei_vrpv8": _HUAWEI,
     "h3c_comware": _HH3C,
+    "qbridge": (Oid.STATIC_UNICAST_PORTS, Oid.STATIC_UNICAST_STATUS),
 }
 
 #: Long octet strings (PortList, VlanList): few of them fit into one datagram, and gufo-snmp 0.13 reads at most 4 KiB.
 LONG_VALUES = frozenset({
+    Oid.STATIC_UNICAST_PORTS,
     Oid.VLAN_CURRENT_EGRESS, Oid.VLAN_CURRENT_UNTAGGED, Oid.VLAN_STATIC_EGRESS, Oid.VLAN_STATIC_UNTAGGED,
     Oid.HW_HYBRID_TAGGED_LOW, Oid.HW_TRUNK_LOW, Oid.HW_TRUNK_HIGH, Oid.TRUNK_VLANS_1K, Oid.TRUNK_VLANS_2K,
     Oid.TRUNK_VLANS_3K, Oid.TRUNK_VLANS_4K,

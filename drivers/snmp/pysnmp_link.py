@@ -6,6 +6,7 @@ lookupMib is always off: looking up MIBs makes pysnmp three times slower and cha
 from __future__ import annotations
 
 import asyncio
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from drivers.snmp.failures import CircularAnswer
@@ -26,7 +27,14 @@ _PRIV = {
     "aes256": "usmAesBlumenthalCfb256Protocol", "aes192c": "usmAesCfb192Protocol", "aes256c": "usmAesCfb256Protocol",
 }  # fmt: skip
 _T = TypeVar("_T")
-_TYPES = {"i": "Integer32", "u": "Unsigned32", "s": "OctetString", "o": "ObjectIdentifier", "a": "IpAddress"}
+_TYPES = {
+    "i": "Integer32",
+    "u": "Unsigned32",
+    "s": "OctetString",
+    "p": "OctetString",
+    "o": "ObjectIdentifier",
+    "a": "IpAddress",
+}
 
 
 class RefusedBySwitch(RuntimeError):
@@ -51,7 +59,10 @@ class PysnmpLink:
         return self._run(self._walk(oid, repetitions))
 
     def set(self, assignments: list[tuple[str, str, int | str | bytes]]) -> dict[str, Value]:
-        """Set instances (OID, type letter, value) in one request; give what the agent says that it stored."""
+        """Set instances (OID, type letter, value) in one request; give what the agent says that it stored.
+
+        It is sent once: a second copy of a request that was done may be refused for that.
+        """
         return dict(self._run(self._set(assignments)))
 
     def close(self) -> None:
@@ -97,19 +108,22 @@ class PysnmpLink:
             ObjectType(ObjectIdentity(oid), getattr(rfc1902, _TYPES[kind])(_octets(value) if kind == "s" else value))
             for oid, kind, value in assignments
         ]
-        indication, status, _index, bindings = await set_cmd(*await self._session(), *asked, lookupMib=False)
+        session = await self._session(retries=0)
+        indication, status, _index, bindings = await set_cmd(*session, *asked, lookupMib=False)
         _check(indication, status)
         return _values(bindings)
 
-    async def _session(self) -> tuple[Any, Any, Any, Any]:
+    async def _session(self, retries: int | None = None) -> tuple[Any, Any, Any, Any]:
         """Give engine, credentials, target and context: the first arguments of every command."""
         from pysnmp.hlapi.v3arch import asyncio as api
 
         access = self._access
+        again = access.retries if retries is None else retries
         if self._engine is None:
             self._engine = api.SnmpEngine()
+            self._engine.cache["mibViewController"] = _without_compiler()
         transport = api.Udp6TransportTarget if ":" in self._address else api.UdpTransportTarget
-        target = await transport.create((self._address, access.port), timeout=access.timeout_s, retries=access.retries)
+        target = await transport.create((self._address, access.port), timeout=access.timeout_s, retries=again)
         credentials: Any
         if access.community is not None:
             credentials = api.CommunityData(access.community, mpModel=1)  # noqa: S508 - the site chose v2c
@@ -126,6 +140,25 @@ class PysnmpLink:
 
     async def _stop(self) -> None:
         self._engine.close_dispatcher()
+
+
+class _NoCompiler:
+    """Stands where pysnmp puts a MIB compiler, for numeric OIDs too: a second of work, and a look at the internet."""
+
+    def compile(self, *names: str, **options: object) -> dict[str, str]:
+        """Compile nothing."""
+        del names, options
+        return {}
+
+
+@cache
+def _without_compiler() -> Any:
+    """Give the view of the MIBs that every command looks its OIDs up in: pysnmp's own modules and no others."""
+    from pysnmp.smi import builder, view
+
+    made = builder.MibBuilder()
+    made.set_mib_compiler(_NoCompiler(), "")
+    return view.MibViewController(made)
 
 
 def _octets(value: int | str | bytes) -> int | str | bytes:

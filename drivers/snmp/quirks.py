@@ -7,7 +7,7 @@ Network Administration Visualized. A function answers what is meant; the caller 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from drivers.snmp.values import Index, mac_of
 
@@ -42,6 +42,15 @@ def port_bits(octets: bytes) -> frozenset[int]:
     return frozenset(
         place * 8 + bit + 1 for place, octet in enumerate(octets) if octet for bit in range(8) if octet & (0x80 >> bit)
     )
+
+
+def port_list(ports: Iterable[int], octets: int) -> bytes:
+    """Write a PortList of at least `octets` octets; see :func:`port_bits`."""
+    numbers = set(ports)
+    made = bytearray(max(octets, (max(numbers, default=0) + 7) // 8))
+    for number in numbers:
+        made[(number - 1) // 8] |= 0x80 >> (number - 1) % 8
+    return bytes(made)
 
 
 def mirrored(octets: bytes) -> bytes:

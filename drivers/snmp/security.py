@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from drivers.snmp import quirks
 from drivers.snmp.oids import Oid
-from drivers.snmp.tables import Layout
+from drivers.snmp.tables import Layout, fdb_ids
 from drivers.snmp.values import Index, Notes, Tables, mac_of, numbers, rows
 from policies.model import SecureMac, Violation
 from policies.texts import t
@@ -46,8 +47,10 @@ class SecureRows:
     dynamic: dict[int, set[SecureMac]] = field(default_factory=dict)
 
 
-def secured(tables: Tables, where: Layout, notes: Notes) -> dict[str, Secured]:
+def secured(tables: Tables, platform: str, where: Layout, notes: Notes) -> dict[str, Secured]:
     """Give port security by port name, from whichever vendor's tables were read."""
+    if platform == "qbridge":
+        return _static_unicast(tables, where, notes)
     by_index: dict[int, Secured] = {}
     _cisco(tables, by_index, notes)
     _huawei(tables, by_index, notes)
@@ -130,6 +133,38 @@ def _hh3c_macs(tables: Tables, notes: Notes) -> dict[int, set[SecureMac]]:
             found.setdefault(index[0], set()).add(SecureMac(mac, index[7]))
     notes.wrong(Oid.HH3C_SECURE_MAC.name, wrong)
     return found
+
+
+def _static_unicast(tables: Tables, where: Layout, notes: Notes) -> dict[str, Secured]:
+    """Read Q-BRIDGE's static unicast entries: a MAC that is to be reached through one port only is bound to it.
+
+    An entry with several ports, or for one receiving port, is somebody's own: what is bound to its ports is not known.
+    """
+    vlans = {fdb: vlan for vlan, fdb in fdb_ids(tables).items()}
+    found: dict[str, set[SecureMac]] = {
+        where.ports[i].name: set() for i in where.base_ports.values() if i in where.ports
+    }
+    others: set[str] = set()
+    wrong = 0
+    for index, value in rows(tables, Oid.STATIC_UNICAST_PORTS).items():
+        mac = mac_of(index[1:7])
+        if mac is None or len(index) != 8 or not isinstance(value, bytes):
+            wrong += 1
+            continue
+        ports = [port.name for port in map(where.port_at, sorted(quirks.port_bits(value))) if port is not None]
+        if len(ports) == 1 and index[7] == 0:
+            found.setdefault(ports[0], set()).add(SecureMac(mac, vlans.get(index[0], index[0])))
+        else:
+            others.update(ports)
+    notes.wrong(Oid.STATIC_UNICAST_PORTS.name, wrong)
+    if others:
+        notes.add(
+            t(
+                "static addresses lead to several ports; what is bound to {ports} is not known",
+                ports=", ".join(sorted(others)[:8]),
+            )
+        )
+    return {name: Secured(macs=None if name in others else frozenset(macs)) for name, macs in found.items()}
 
 
 def blocked(tables: Tables, notes: Notes) -> dict[int, str]:

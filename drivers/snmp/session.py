@@ -13,18 +13,18 @@ from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
 from drivers.snmp.access import ResolvedSnmp
-from drivers.snmp.failures import CircularAnswer, Kind, kind_of, translate, wrong_credentials
+from drivers.snmp.failures import CircularAnswer, Kind, SetRefused, kind_of, translate, wrong_credentials
 from drivers.snmp.gufo_link import GufoLink
 from drivers.snmp.oids import LONG_VALUES, label
-from drivers.snmp.pysnmp_link import PysnmpLink
+from drivers.snmp.pysnmp_link import PysnmpLink, RefusedBySwitch
 from drivers.snmp.values import Index, Value
-from policies.errors import CommandRejected, EquipmentError
+from policies.errors import EquipmentError
 
 _log = logging.getLogger("portseal.snmp")
 
 _T = TypeVar("_T")
-#: An OID, an SNMP type (i integer, u unsigned, s octets, o OID, a IP address), and the value.
-Assignment = tuple[str, str, int | str | bytes]
+#: An OID, an SNMP type (i integer, u unsigned, s octets, p a PortList's octets, o OID, a IP address), and the value.
+Setting = tuple[str, str, int | str | bytes]
 #: Rows for each datagram when the first try is not answered or not decoded: large rows do not fit, and old agents
 #: drop large requests.
 _FEWER = (10, 1)
@@ -81,19 +81,25 @@ class SnmpSession:
         start = len(oid) + 1
         return {tuple(map(int, name[start:].split("."))): value for name, value in self.walk(oid)}
 
-    def set(self, *assignments: Assignment) -> None:
-        """Set instances in one request, all or none (RFC 3416); CommandRejected when they are not stored."""
-        where = f"{self.access.where} {label(assignments[0][0])}"
-        request = "SET " + ", ".join(f"{oid} = {value!r}" for oid, _kind, value in assignments)
+    def set(self, *settings: Setting, line: str = "", where: str = "") -> None:
+        """Set instances in one request, all or none (RFC 3416). It is sent once; drivers.snmp.sets makes it certain.
+
+        `line` and `where` name it in errors instead of OIDs and address. SetRefused when the agent says no, or says yes
+        and gives nothing back.
+        """
+        place = where or f"{self.access.where} {label(settings[0][0])}"
+        request = line or ", ".join(f"{oid} = {value!r}" for oid, _kind, value in settings)
         try:
-            stored = self._complete().set(list(assignments))
+            stored = self._complete().set(list(settings))
+        except RefusedBySwitch as error:
+            self.answered = True
+            raise SetRefused(place, request, str(error)) from error
         except Exception as error:
-            raise self._translated(error, where, request) from error
+            raise self._translated(error, place, f"SET {request}") from error
         self.answered = True
-        missing = [oid for oid, _kind, _value in assignments if oid not in stored]
-        if missing:
+        if any(oid not in stored for oid, _kind, _value in settings):
             # snmpsim, and agents with broken set routines, answer without an error and with noSuchInstance.
-            raise CommandRejected(where, request, "not stored")
+            raise SetRefused(place, request, "notStored")
 
     def for_vlan(self, vlan: int) -> SnmpSession:
         """Give a session with the view of `vlan` (Cisco): community@vlan, or an SNMPv3 context."""

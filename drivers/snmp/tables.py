@@ -72,7 +72,7 @@ def layout(tables: Tables, platform: str, notes: Notes) -> Layout:
         if types.get(index) not in PORT_TYPES and index not in bridged:
             continue
         descr = as_text(described.get((index,)))
-        name = _name(as_text(named.get((index,))), descr, platform)
+        name = port_name(as_text(named.get((index,))), descr, literal=platform in _LITERAL_NAMES)
         if name is None:
             nameless.append(index)
         elif name in by_name:
@@ -100,9 +100,8 @@ def _tell_names(nameless: list[int], same: dict[int, int], notes: Notes) -> None
         )
 
 
-def _name(named: str, described: str, platform: str) -> str | None:
+def port_name(named: str, described: str, *, literal: bool) -> str | None:
     """Give the canonical name, ifName first; "" for a virtual interface, None when neither name can be used."""
-    literal = platform in _LITERAL_NAMES
     for text in (named, described):
         try:
             name = canonical(text, literal=literal)
@@ -212,7 +211,7 @@ def _q_bridge(tables: Tables, platform: str, reader: _FdbReader, notes: Notes) -
     if not known:
         return
     statuses = rows(tables, Oid.QBRIDGE_FDB_STATUS)
-    mapping = quirks.vlan_by_fdb_id(platform, _fdb_ids(tables))
+    mapping = quirks.vlan_by_fdb_id(platform, fdb_ids(tables))
     if mapping is not None:
         notes.add(t("FDB numbers are not VLAN ids on this switch; they were mapped through dot1qVlanFdbId"))
     strange: set[int] = set()
@@ -227,7 +226,8 @@ def _q_bridge(tables: Tables, platform: str, reader: _FdbReader, notes: Notes) -
         notes.add(t("the FDB has entries of databases that belong to no one VLAN: {ids}", ids=ids))
 
 
-def _fdb_ids(tables: Tables) -> dict[int, int]:
+def fdb_ids(tables: Tables) -> dict[int, int]:
+    """Give VLAN → filtering database, where the switch tells it."""
     pairs = ((quirks.vlan_of_time_mark(i), as_int(value)) for i, value in rows(tables, Oid.VLAN_FDB_ID).items())
     return {vlan: fdb for vlan, fdb in pairs if vlan is not None and fdb is not None}
 

@@ -15,6 +15,7 @@ from policies.texts import t
 _LAST_VLAN = 4094
 #: vlanTrunkPortDynamicState (CISCO-VTP-MIB): on, off, desirable, auto, onNoNegotiate.
 _ON, _OFF, _DESIRABLE, _AUTO, _NO_NEGOTIATE = 1, 2, 3, 4, 5
+_NEGOTIATING = {_DESIRABLE: PortMode.DYNAMIC_DESIRABLE, _AUTO: PortMode.DYNAMIC_AUTO}
 _TRUNKING, _NOT_TRUNKING = 1, 2
 _NO_ENCAPSULATION = 6
 #: hwL2IfPortType (HUAWEI-L2IF-MIB).
@@ -24,15 +25,19 @@ _HW_LIST_OCTETS = 256
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """What a port carries: mode, PVID, and the VLANs it lets through; None where nothing says it."""
+    """What a port carries: mode, PVID, and the VLANs it lets through; None where nothing says it.
+
+    `trunking` tells that it has negotiated a trunk, whatever its mode.
+    """
 
     mode: PortMode | None = None
     pvid: int | None = None
     allowed: frozenset[int] | None = None
+    trunking: bool = False
 
     def config(self) -> PortConfig:
         """Give the settings in the terms of PortConfig."""
-        if self.mode in {PortMode.TRUNK, PortMode.DYNAMIC}:
+        if self.mode is PortMode.TRUNK or self.trunking:
             return PortConfig(mode=self.mode, native_vlan=self.pvid, allowed_vlans=self.allowed)
         return PortConfig(mode=self.mode, access_vlan=self.pvid)
 
@@ -177,7 +182,7 @@ def _cisco(tables: Tables, where: Layout, notes: Notes) -> dict[str, Carried]:
         if mode is None and index in access and trunking is not True:
             mode = PortMode.ACCESS if trunking is False and index not in admin else None
         if mode is PortMode.TRUNK or trunking:
-            found[interface.name] = Carried(mode, native.get(index), _cisco_allowed(tables, index))
+            found[interface.name] = Carried(mode, native.get(index), _cisco_allowed(tables, index), trunking is True)
         elif index in access or mode is not None:
             found[interface.name] = Carried(mode, access.get(index) or None)
     return found
@@ -191,8 +196,8 @@ def _trunking(oper: int | None, encapsulation: int | None) -> bool | None:
 
 
 def _cisco_mode(admin: int | None, trunking: bool | None) -> PortMode | None:
-    if admin in {_DESIRABLE, _AUTO}:
-        return PortMode.DYNAMIC
+    if admin in _NEGOTIATING:
+        return _NEGOTIATING[admin]
     if admin in {_ON, _NO_NEGOTIATE} or trunking:
         return PortMode.TRUNK
     return PortMode.ACCESS if admin == _OFF else None

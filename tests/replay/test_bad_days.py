@@ -40,7 +40,7 @@ class Bench:
     def read(self) -> ObservedSwitch:
         with open_context(self.site) as context:
             equipment = SwitchEquipment(context.site, context.site.switches[0], context.clock)
-            with equipment.session() as session:
+            with equipment.terminal() as session:
                 return equipment.observe(session)
 
     def kinds(self) -> list[str]:
@@ -215,7 +215,7 @@ def change(bench: Bench, *lines: str) -> None:
     """Somebody else configures the switch and saves, as a person would."""
     with open_context(bench.site) as context:
         equipment = SwitchEquipment(context.site, context.site.switches[0], context.clock)
-        with equipment.session() as session:
+        with equipment.terminal() as session:
             for line in ("configure terminal", *lines, "end", "write memory"):
                 session.channel.write(line + "\n")
             session.read("show clock")

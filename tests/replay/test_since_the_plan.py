@@ -53,7 +53,7 @@ def by_hand(site: Path, *lines: str) -> None:
     """Somebody else configures the switch and saves."""
     with open_context(site) as context:
         equipment = SwitchEquipment(context.site, context.site.switches[0], context.clock)
-        with equipment.session() as session:
+        with equipment.terminal() as session:
             for line in ("configure terminal", *lines, "end", "write memory"):
                 session.channel.write(line + "\n")
             session.read("show clock")

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from drivers.dialect import Dialect
-from drivers.dialects import PLATFORMS, all_dialects, dialect
+from drivers.dialect import Dialect, Items
+from drivers.dialects import PLATFORMS, SNMP_PLATFORMS, all_dialects, dialect, snmp_dialect
+from drivers.render import fill
+from drivers.snmp.lines import parse_line
 from policies.errors import ConfigError, UsageError
 from policies.platforms import platform_aliases, platforms
 
@@ -41,10 +43,40 @@ class TestDialects:
             assert dialect(name) is spoken
 
     def test_a_platform_without_a_dialect_is_an_error_that_names_the_known_ones(self) -> None:
-        for name in set(platforms()) - set(PLATFORMS):
+        for name in set(platforms()) - {*PLATFORMS, *SNMP_PLATFORMS}:
             with pytest.raises(ConfigError, match=name) as error:
                 dialect(name)
             assert all(known in str(error.value) for known in PLATFORMS)
+
+    def test_a_platform_that_is_known_over_snmp_only_says_so(self) -> None:
+        for name in set(SNMP_PLATFORMS) - set(PLATFORMS):
+            with pytest.raises(ConfigError, match='write = "snmp"'):
+                dialect(name)
+
+    def test_a_platform_that_is_not_written_over_snmp_is_named_with_those_that_are(self) -> None:
+        for name in set(PLATFORMS) - set(SNMP_PLATFORMS):
+            with pytest.raises(ConfigError, match=name) as error:
+                snmp_dialect(name)
+            assert all(known in str(error.value) for known in SNMP_PLATFORMS)
+
+    @pytest.mark.parametrize("platform", SNMP_PLATFORMS)
+    def test_every_line_that_a_dialect_may_set_is_one_that_the_parser_knows(self, platform: str) -> None:
+        spoken = snmp_dialect(platform)
+        assert spoken.snmp is not None
+        assert {name for name in spoken.capabilities if name not in spoken.settings} <= {"startup"}
+        given = {
+            **spoken.parameters, "port": "GigabitEthernet1/0/1", "mac": "02:ca:00:00:00:01", "vlan": 100, "old_vlan": 1,
+            "value": 7, "row": 9,
+        }  # fmt: skip
+        lines = [*spoken.recover, *([spoken.save.command] if spoken.save else [])]
+        for template in spoken.settings.values():
+            if isinstance(template, Items):
+                lines += [*template.add, *template.remove]
+            else:
+                lines += [*template.value, *template.clear]
+                lines += [line for each in template.by_value.values() for line in each]
+        for line in lines:
+            assert parse_line(fill(line, given), spoken.snmp, where=platform), line
 
     def test_an_unknown_platform_is_an_error(self) -> None:
         with pytest.raises(UsageError, match="vax_vms"):

@@ -194,7 +194,7 @@ def test_the_sample_loads_as_it_is(tmp_path: Path) -> None:
 _VERSION_3 = ("user =", "auth_", "priv_", "[[traps.users]]", 'name = "portseal-traps"')
 
 
-@pytest.mark.parametrize("without", [("community",), _VERSION_3], ids=["version-3", "version-2c"])
+@pytest.mark.parametrize("without", [("community", "write_community"), _VERSION_3], ids=["version-3", "version-2c"])
 def test_the_sample_loads_with_every_option_taken(tmp_path: Path, without: tuple[str, ...]) -> None:
     # A broker is managed or external; a reader has a topic or a webhook, an HMAC or a key: the sample says so at each.
     others = ('authority = "', 'certificate = "', 'key = "keys/', "webhook", "public_key")

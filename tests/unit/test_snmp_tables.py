@@ -189,7 +189,8 @@ def test_a_cisco_port_that_negotiates_is_dynamic_whatever_it_does_now() -> None:
     ports, _ = observe(
         two_ports(TRUNK_ADMIN=column({101: 3, 102: 4}), TRUNK_OPER=column({101: 1, 102: 2})), "cisco_ios"
     )
-    assert {port.config.mode for port in ports.values()} == {PortMode.DYNAMIC}
+    assert [port.config.mode for port in ports.values()] == [PortMode.DYNAMIC_DESIRABLE, PortMode.DYNAMIC_AUTO]
+    assert [port.is_trunk for port in ports.values()] == [True, False]
 
 
 def test_without_trunk_states_the_encapsulation_tells_who_trunks() -> None:

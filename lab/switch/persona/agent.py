@@ -25,8 +25,10 @@ _ROOM = 1400
 #: Links and the forwarding database are read again after this many seconds, and at once after any change here.
 _FRESH = 1.0
 _ERRORS = {
-    "wrongType": 7, "wrongLength": 8, "wrongValue": 10, "noCreation": 11, "inconsistentValue": 12,
-    "resourceUnavailable": 13, "commitFailed": 14, "notWritable": 17, "inconsistentName": 18,
+    "tooBig": 1, "noSuchName": 2, "badValue": 3, "readOnly": 4, "genErr": 5, "noAccess": 6, "wrongType": 7,
+    "wrongLength": 8, "wrongEncoding": 9, "wrongValue": 10, "noCreation": 11, "inconsistentValue": 12,
+    "resourceUnavailable": 13, "commitFailed": 14, "undoFailed": 15, "authorizationError": 16, "notWritable": 17,
+    "inconsistentName": 18,
 }  # fmt: skip
 
 
@@ -215,9 +217,17 @@ class Agent:
         return out
 
     def set(self, asked: list[tuple[Oid, int, Value]]) -> None:
-        """Do a SET as a whole or not at all; raises SetRefused."""
+        """Do a SET as a whole or not at all; raises SetRefused. A test may have it refused, or not done after all."""
+        line = " & ".join(f"{'.'.join(map(str, oid))} = {value!r}" for oid, _tag, value in asked)
+        refused = self.switch.faults.take("reject", line, "snmp")
+        if refused is not None:
+            raise SetRefused(refused.text or "genErr")
+        if self.switch.faults.take("ignore", line, "snmp") is not None:
+            return
+        before = self.switch.body()
         self.tables.set(self.switch, asked)
-        self.switch.configured("snmp")
+        if self.switch.body() != before:
+            self.switch.configured("snmp")
 
 
 class _Protocol(asyncio.DatagramProtocol):

@@ -11,6 +11,7 @@ from typing import Any
 #: hang: stop answering at the command. drop: end the session at the command.
 #: garbage: bytes that are no text inside the output. log: console log lines (`text`) inside the output.
 #: latency: `ms` before each answer. wrong-password: no password is right.
+#: reject (text: the error status) and ignore also strike SNMP sets, written `OID = value`, several joined by ` & `.
 #: busy-nvram: `write memory` cannot open the startup configuration. lost-save: it says [OK] and saves nothing.
 KINDS = frozenset(
     {"reject", "ignore", "hang", "drop", "garbage", "log", "latency", "wrong-password", "busy-nvram", "lost-save"}
@@ -21,7 +22,7 @@ KINDS = frozenset(
 class Fault:
     """One fault: it strikes at the `nth` command that `match` (a regular expression) finds, `times` times (0: always).
 
-    `where` restricts it to config commands ("config") or to exec commands ("exec").
+    `where` restricts it to config commands ("config"), to exec commands ("exec"), or to SNMP sets ("snmp").
     """
 
     kind: str

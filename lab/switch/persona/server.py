@@ -97,6 +97,7 @@ class Persona:
         vendor = find(config.platform)
         self._vendor = vendor
         self.switch = vendor.switch(config, dataplane, now) if now else vendor.switch(config, dataplane)
+        self.switch.faults = self.faults
         self.agent = Agent(self.switch, vendor.tables)
         self.ssh_port = 0
         self.snmp_port = 0

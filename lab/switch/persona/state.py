@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from lab.switch.dataplane import Admission, DataPlane, FdbEntry
 from lab.switch.persona import security
 from lab.switch.persona.config import Config
+from lab.switch.persona.faults import Faults
 from lab.switch.persona.model import Interface, Running, forget_dynamic
 
 #: What one port was last told; only differences go to the data plane, because each one forgets what was learned.
@@ -41,6 +42,10 @@ class Switch(ABC):
         self.version = 0
         self.changed: tuple[datetime, str] | None = None
         self.saved: tuple[datetime, str] | None = None
+        self.changed_at: float = self.booted
+        self.saved_at: float | None = None
+        #: What a test asked for; the persona puts its own here.
+        self.faults = Faults()
         self.log_lines: deque[str] = deque(maxlen=1000)
         self.log_listeners: list[Callable[[str], None]] = []
         self.event_listeners: list[Event] = []
@@ -107,8 +112,8 @@ class Switch(ABC):
         self.booting = True
         self.load(self.config.initial if first else self.startup or "")
         self.booting = False
-        self.booted = self.now()
-        self.changed = None
+        self.booted = self.changed_at = self.now()
+        self.changed = self.saved_at = None
         self._told.clear()
         self.touch()
         with self.batch():
@@ -124,6 +129,8 @@ class Switch(ABC):
     def configured(self, who: str) -> None:
         """Note who changed the running configuration."""
         self.changed = (datetime.now(UTC), who)
+        self.changed_at = self.now()
+        self.touch()
 
     def touch(self) -> None:
         """Say that something a reader could see has changed (tables are built anew)."""
@@ -132,6 +139,8 @@ class Switch(ABC):
     def save(self, who: str) -> None:
         """Copy the running configuration over the startup configuration, on disk when there is a state file."""
         self.saved = (datetime.now(UTC), who)
+        self.saved_at = self.now()
+        self.touch()
         self._write_state(self.body())
 
     def erase_startup(self) -> None:

@@ -39,6 +39,9 @@ _REFUSALS: dict[str, Any] = {
     "wrongType": smi_error.WrongTypeError, "wrongLength": smi_error.WrongLengthError,
     "wrongValue": smi_error.WrongValueError, "noCreation": smi_error.NoCreationError,
     "inconsistentValue": smi_error.InconsistentValueError, "notWritable": smi_error.NotWritableError,
+    "genErr": smi_error.GenError, "noAccess": smi_error.NoAccessError, "readOnly": smi_error.ReadOnlyError,
+    "resourceUnavailable": smi_error.ResourceUnavailableError, "undoFailed": smi_error.UndoFailedError,
+    "authorizationError": smi_error.AuthorizationError, "inconsistentName": smi_error.InconsistentNameError,
 }  # fmt: skip
 
 

@@ -25,6 +25,7 @@ PLATFORMS = {
     "huawei_vrpv8": "lab.switch.persona.huawei.vrp8",
     "h3c_comware": "lab.switch.persona.h3c.vendor",
     "ruijie_os": "lab.switch.persona.ruijie.vendor",
+    "qbridge": "lab.switch.persona.standard.vendor",
 }
 
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from lab.switch.dataplane import FdbEntry
 from lab.switch.persona import mib, security
-from lab.switch.persona.ber import COUNTER, GAUGE, INTEGER, OCTETS, Value
+from lab.switch.persona.ber import COUNTER, GAUGE, INTEGER, OCTETS, TICKS, Value
 from lab.switch.persona.cisco import names, render
 from lab.switch.persona.cisco.language import text
 from lab.switch.persona.cisco.secure import LIMIT
+from lab.switch.persona.cisco.switch import CiscoSwitch
 from lab.switch.persona.mib import Row, bitmap, oid
 from lab.switch.persona.model import Interface, octets
 from lab.switch.persona.state import Switch
@@ -24,6 +25,8 @@ CPS_OLD = oid("1.3.6.1.4.1.9.9.315.1.2.2.1")
 CPS_VLAN = oid("1.3.6.1.4.1.9.9.315.1.2.3.1")
 ERR_GLOBAL = oid("1.3.6.1.4.1.9.9.548.1.1")
 ERR_IF = oid("1.3.6.1.4.1.9.9.548.1.3.1.1")
+COPY = oid("1.3.6.1.4.1.9.9.96.1.1.1.1")
+HISTORY = oid("1.3.6.1.4.1.9.9.43.1.1")
 WRITE_MEM = oid("1.3.6.1.4.1.9.2.1.54.0")
 OBJECT_ID = oid("1.3.6.1.4.1.9.1.1208")  # the stackable Catalyst 2960-X/XR (recording ios_2960x)
 
@@ -68,6 +71,21 @@ def _system(switch: Switch) -> Iterator[Row]:
     yield (*CPS_GLOBAL, 5, 0), INTEGER, 1
     yield (*ERR_GLOBAL, 1, 0), GAUGE, switch.running.recovery_interval
     yield (*ERR_GLOBAL, 2, 0), INTEGER, 1
+    yield (*HISTORY, 1, 0), TICKS, _ticks(switch, switch.changed_at)
+    yield (*HISTORY, 2, 0), TICKS, _ticks(switch, switch.saved_at)
+    yield (*HISTORY, 3, 0), TICKS, _ticks(switch, switch.saved_at)
+    assert isinstance(switch, CiscoSwitch)
+    for row, copy in switch.copies.items():
+        columns = {3: copy.source, 4: copy.target, 10: copy.state, 14: 1}
+        if copy.cause:
+            columns[13] = copy.cause
+        for column, value in columns.items():
+            yield (*COPY, column, row), INTEGER, value
+
+
+def _ticks(switch: Switch, when: float | None) -> int:
+    """Give sysUpTime at a moment; 0 for what has not happened since the start."""
+    return 0 if when is None else max(1, int((when - switch.booted) * 100))
 
 
 def _face(entry: Interface) -> mib.Face:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from lab.switch.persona import security
 from lab.switch.persona.ber import Oid, Value
 from lab.switch.persona.cisco import mib, names, secure
 from lab.switch.persona.cisco.configure import keep_line
+from lab.switch.persona.cisco.switch import CiscoSwitch, Copy
 from lab.switch.persona.mib import IF, IFX, SYSTEM
 from lab.switch.persona.model import Interface, SecureMac, from_octets
 from lab.switch.persona.sets import (
@@ -21,6 +24,9 @@ from lab.switch.persona.sets import (
 )  # fmt: skip
 from lab.switch.persona.state import Switch
 
+_RUNNING, _STARTUP, _ROW_STATUS = 4, 3, 14
+#: How long writing the flash takes.
+_COPY_S = 0.05
 _MODES = {1: "trunk", 2: names.ACCESS, 3: "dynamic desirable", 4: "dynamic auto", 5: "trunk"}
 _VIOLATIONS = {number: word for word, number in mib.VIOLATIONS.items()}
 
@@ -140,6 +146,40 @@ def _secure_old_row(switch: Switch, index: Oid, tag: int, value: Value) -> None:
     _secure_row(switch, index, tag, value, with_vlan=False)
 
 
+def _copy_cell(switch: Switch, index: Oid, tag: int, value: Value) -> None:
+    """Take a cell of ccCopyTable (CISCO-CONFIG-COPY-MIB): column and row. createAndGo begins the copy."""
+    assert isinstance(switch, CiscoSwitch)
+    if len(index) != 2:
+        raise SetRefused("noCreation")
+    column, row = index
+    given = number(tag, value, 1, 6)
+    copy = switch.copies.get(row, Copy())
+    if column == _ROW_STATUS and given == DESTROY:
+        switch.copies.pop(row, None)
+        return
+    if column == _ROW_STATUS:
+        if given != CREATE_AND_GO or copy.state != 1 or (copy.source, copy.target) != (_RUNNING, _STARTUP):
+            raise SetRefused("inconsistentValue")
+        copy.state = 2
+        asyncio.get_running_loop().call_later(_COPY_S, _copied, switch, copy)
+    elif column in {3, 4}:
+        setattr(copy, "source" if column == 3 else "target", given)
+    elif column != 2:
+        raise SetRefused("notWritable")
+    switch.copies[row] = copy
+
+
+def _copied(switch: CiscoSwitch, copy: Copy) -> None:
+    """End a copy: done, failed for want of memory, or said to be done."""
+    if switch.faults.take("busy-nvram", "copy", "snmp") is not None:
+        copy.state, copy.cause = 4, 4
+    else:
+        copy.state = 3
+        if switch.faults.take("lost-save", "copy", "snmp") is None:
+            switch.save("snmp")
+    switch.touch()
+
+
 _SCALARS: dict[Oid, Scalar] = {
     (*SYSTEM, 4, 0): _kept("contact"),
     (*SYSTEM, 5, 0): _hostname,
@@ -151,7 +191,7 @@ _SCALARS: dict[Oid, Scalar] = {
     (*mib.ERR_GLOBAL, 2, 0): _accepted,
     mib.WRITE_MEM: _save,
 }
-_ROWS = (((*mib.CPS_VLAN, 5), _secure_vlan_row), ((*mib.CPS_OLD, 4), _secure_old_row))
+_ROWS = ((mib.COPY, _copy_cell), ((*mib.CPS_VLAN, 5), _secure_vlan_row), ((*mib.CPS_OLD, 4), _secure_old_row))
 _CELLS: dict[Oid, Cell] = {
     (*IF, 7): _admin,
     (*IFX, 14): _link_trap,

@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lab.switch.dataplane import DataPlane
 from lab.switch.persona import security
 from lab.switch.persona.cisco import names, render
+from lab.switch.persona.config import Config
 from lab.switch.persona.model import Interface, Running
 from lab.switch.persona.state import Switch
 
 
+@dataclass(slots=True)
+class Copy:
+    """A row of ccCopyTable: from which configuration to which (4 running, 3 startup), its state, why it failed."""
+
+    source: int = 0
+    target: int = 0
+    state: int = 1
+    cause: int = 0
+
+
 class CiscoSwitch(Switch):
     """A Catalyst 2960-X."""
+
+    def __init__(self, config: Config, dataplane: DataPlane, now: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(config, dataplane, now)
+        self.copies: dict[int, Copy] = {}
 
     oui = "ac7e8a"  # Cisco's prefix of the recording
     violation_cause = "psecure-violation"

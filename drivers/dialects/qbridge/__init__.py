@@ -1,0 +1,1 @@
+"""Any switch with Q-BRIDGE-MIB, over SNMP alone."""
