@@ -145,7 +145,7 @@ def ours(order: dict[str, Any], reads: int, stack: ExitStack) -> Pool:
     def one(switch: dict[str, Any], commands: list[str]) -> list[str]:
         declared = context.site.switch(switch["name"])
         assert declared is not None
-        with SwitchEquipment(context.site, declared, context.clock).session() as session:
+        with SwitchEquipment(context.site, declared, context.clock).terminal() as session:
             return [session.read(command) for command in commands]
 
     return Pool(order, reads, one)
@@ -177,7 +177,7 @@ class Audit:
 
         def read(switch: Switch) -> ObservedSwitch:
             timing, started = Timing(), time.perf_counter()
-            with SwitchEquipment(context.site, switch, context.clock).session() as session:
+            with SwitchEquipment(context.site, switch, context.clock).terminal() as session:
                 observed = read_state(session, switch.name, context.clock(), timing)
             whole = time.perf_counter() - started
             put_observation(context.store, observed)
