@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from drivers.dialects import linux_bridge
 from lab.terminal import cpio, userland
 from lab.terminal.cache import default_folder, digest, kept
 from lab.terminal.cpio import Entry, file
@@ -24,7 +25,7 @@ _UNUSED = re.compile(
 )
 _LEVEL = 9
 _HERE = Path(__file__).parent
-_SCRIPT = _HERE.parents[1] / "packaging/linux_bridge/portseal-bridge"
+_SCRIPT = Path(linux_bridge.__file__).with_name("portseal-bridge")
 
 
 def build(folder: Path | None = None) -> Image:
