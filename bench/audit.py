@@ -79,7 +79,7 @@ def measure() -> Iterator[Line]:
         yield Line(f"load at the beginning: {os.getloadavg()[0]:.2f}, {os.cpu_count()} processors")
         seen: list[dict[str, Any]] = []
         for reads in (1, 20):
-            found: dict[str, list[Any]] = {who: [] for who in ("netmiko", "asyncssh", "ours")}
+            found: dict[str, list[dict[str, Any]]] = {who: [] for who in ("netmiko", "asyncssh", "ours")}
             for _ in range(RUNS):
                 for who, runs in found.items():
                     runs.append(_run(fleet, who, reads, 1, WORKERS))
