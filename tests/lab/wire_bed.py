@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -87,6 +88,9 @@ class Bed:
     def portseal(self, *arguments: str, before: tuple[str, ...] = ()) -> subprocess.Popen[str]:
         """Start the command line in the near namespace."""
         code = "from controller.cli.main import main; main()"
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            # A shell that starts the tests in the background ignores Ctrl-C for them, and children inherit that.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         program = [*before, sys.executable, "-c", code, "--site", str(self.folder), *arguments]
         with in_netns(self.near):
             return subprocess.Popen(
