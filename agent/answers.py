@@ -247,7 +247,7 @@ class Answers:
             "devices": [_decided(each) for each in view.decisions],
             "broker": self._requests.broker, "notices": self._notices.shown(now),
             "request": self._requests.shown(now), "ended": _ended(terminal.ended, now),
-            "offline": self._offline.shown(),
+            "offline": self._offline.shown(), "guard": terminal.guard.shown(now),
         }  # fmt: skip
 
     def _devices(self, _: Request) -> Reply:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agent.egress.places import GUARD_FILE
 from agent.link.broker import BrokerPlace
 from agent.locks import DeclaredLock
 from policies.errors import ConfigError
@@ -60,6 +61,7 @@ class Config:
     broker: BrokerPlace | None = None
     door: DoorPlace | None = None
     operators: Path = OPERATORS_FOLDER
+    guard: Path = CONFIG_FOLDER / GUARD_FILE
 
 
 def load_config(folder: Path = CONFIG_FOLDER) -> Config:
@@ -90,6 +92,8 @@ def _layout() -> Section:
             Key("grant_key", text, t("the key that signs grants"), t("a PEM file"), '"grant.pub"', "grant.pub"),
             Key("bindings", text, t("the USB bindings"), t("a file"), '"bindings.json"', "bindings.json"),
             Key("rescue_key", text, t("the secret of the rescue codes"), t("a file"), '"rescue.key"', "rescue.key"),
+            Key("guard", text, t("the networks that this terminal may speak with"), t("a file"), '"guard.toml"',
+                GUARD_FILE),
             Key("state", text, t("folder of events and counters"), t("a folder"), '"/var/lib/portseal-agent"',
                 STATE_FOLDER),
             Key("run", text, t("folder that every boot empties"), t("a folder"), '"/run/portseal-agent"',
@@ -178,6 +182,7 @@ def _build(values: dict[str, Any], place: Place) -> Config:
         broker=values["broker"],
         door=values["door"],
         operators=folder / values["operators"],
+        guard=folder / values["guard"],
     )
 
 

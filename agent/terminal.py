@@ -16,6 +16,7 @@ from pathlib import Path
 
 from agent.clock import Clock, Reading, jump
 from agent.config import Config
+from agent.egress.watch import GuardWatch
 from agent.link.spool import Spool, Told
 from agent.link.state import AgentState
 from agent.locks import Locks
@@ -83,6 +84,7 @@ class Terminal:
         self._last = clock.read()
         self._tamper, self._tamper_fault = _remembered(config.run / TAMPER, clock.boot)
         self.locks = Locks(config.terminal, config.locks, self._last.boottime)
+        self.guard = GuardWatch(config.guard, config.state, config.run, clock.boot, self._last.boottime)
         self._pending: list[Told] = []
         self._uncounted: Counter[str] = Counter()
         self._ending: dict[str, str] = {}
@@ -139,6 +141,7 @@ class Terminal:
         now = self.clock.read()
         slept = self._compare_clocks(now)
         self._take_records()
+        self._take_guard(now.boottime)
         loaded = self._bindings()
         self._look_for_memory()
         known = [each for each in self.spool.state.leases if each.jti not in self._ending]
@@ -236,6 +239,15 @@ class Terminal:
             self.spool.append_all(told, self.moment)
             for each in found:
                 keeper.forget(each)
+
+    def _take_guard(self, now: float) -> None:
+        """Take over what the network guard wants told; its records go when the events are durable."""
+        for kind, data in self.guard.silence(now):
+            self._tell(kind, data)
+        if found := self.guard.waiting():
+            with suppress(StorageFailed):
+                self.spool.append_all(self.guard.told(found), self.moment)
+                self.guard.taken(found)
 
     def _bindings(self) -> Loaded:
         loaded = load_bindings(self.config.bindings, self.config.state)

@@ -7,6 +7,7 @@ from importlib import import_module
 
 BENCHES = (
     "startup", "rules", "reads", "grants", "spool", "agent", "swipes", "terminals", "operator_walk", "snmp", "traps",
+    "watch",
 )  # fmt: skip
 
 

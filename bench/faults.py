@@ -15,8 +15,9 @@ from tests.faults.runs import JOBS, cases, run
 
 RUNS, STRANDED = 10_000, 0
 WORKERS = 2
-#: Open vSwitch is the real one, behind a real shell, and takes a second a run: every so many of its places and kinds.
-EVERY = {"openvswitch": 11}
+#: These are real ones behind a real shell, and take seconds a run (Linux is in an emulated processor): every so many of
+#: their places and kinds.
+EVERY = {"openvswitch": 11, "linux_bridge": 53}
 PLATFORMS = (*EVERY, *STEMS)
 
 

@@ -12,6 +12,7 @@ import socket
 import sys
 import time
 from bisect import bisect_right
+from dataclasses import replace
 
 from drivers.snmp import ber, messages, usm
 from drivers.snmp.messages import Flag, Secured
@@ -107,7 +108,8 @@ class Agent:
         self._salt += 1
         head = self._head(asked, Flag.AUTH | Flag.PRIV, bytes(12), self._salt.to_bytes(8, "big"), b"")
         sealed = ber.tlv(ber.OCTETS, usm.encrypt(self._user, head, scoped))
-        whole, place = messages.secured_message(self._head(asked, head.flags, head.digest, head.salt, sealed))
+        # One clock for both: it is part of what the answer is encrypted with.
+        whole, place = messages.secured_message(replace(head, body=sealed))
         digest = usm.digest(self._user, self._user.keys_at(self._engine).auth, whole, place)
         return whole[:place] + digest + whole[place + 12 :]
 

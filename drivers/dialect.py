@@ -23,6 +23,9 @@ class Fact(StrEnum):
     # port, the fields of PortConfig; secure_macs rows: mac, vlan, kind; ip_bindings: bound_mac, bound_ip, bound_vlan
     INTERFACE = "interface"
     STATUS = "status"  # port, oper (up|down|blocked), admin_up, mode, description, vlan, blocked_cause, if_index
+    # port, pvid_vlan, untagged_vlans, tagged_vlans: a bridge port's VLANs (IEEE 802.1Q), of which mode, access_vlan,
+    # native_vlan and allowed_vlans are made; a port without a row has none
+    MEMBERSHIP = "membership"
     LEARNED = "learned"  # mac, vlan, port, kind (dynamic|static|secure|self)
     SECURE = "secure"  # port, secure, maximum, violations, violation, last_mac
     SECURE_MAC = "secure_mac"  # port, mac, vlan, kind (configured|sticky|dynamic)
@@ -57,8 +60,9 @@ class Read:
     (banners, certificates, a neighbour's free text). `complete` is a line that every whole answer has: without it the
     answer was cut short, or is none. `total` has a group `total` that must be the number of rows. `literal` keeps port
     names exactly as they are (Linux, Open vSwitch). `each` names a field: the command, with {port} in it, is asked once
-    for every port of which an earlier row has that field and it is not zero. Regexes have no back-references, since the
-    parser makes one of all. A read is itself, equal to no other.
+    for every port of which an earlier row has that field and it is not zero. `json` are the templates that make lines
+    of an answer in JSON (:func:`drivers.json_lines.json_lines`), for which the regexes then are. Regexes have no
+    back-references, since the parser makes one of all. A read is itself, equal to no other.
     """
 
     command: str
@@ -81,11 +85,15 @@ class Read:
     total: str = ""
     literal: bool = False
     each: str = ""
+    json: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Set:
     """How one setting is written: commands for a value, and for its absence. {value} and {port} are filled in.
+
+    {value_quoted} is one word for a shell, whatever is in it. Of VLANs, {value} is as in 1,3-5, {value_list} has each
+    with commas between, {value_to} is as in 1 3 to 5.
 
     `by_value` gives the commands of particular values (for flags: True and False). `clear` undoes the setting.
     `leave` gives the commands that come before the setting may leave a value: VRP refuses another link type while the

@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from drivers.dialect import Dialect, Fact, Read
+from drivers.membership import membership
 from drivers.parse import Row
 from drivers.redact import blank_secrets
 from policies.errors import InputError
@@ -190,7 +191,8 @@ class _Facts:
         )
 
     def _config(self, name: str, row: Row, status: Row, security: Row, oddities: list[Text]) -> PortConfig:
-        told = {**security, **row}
+        vlans = membership(self.of(Fact.MEMBERSHIP, name)) if Fact.MEMBERSHIP in self.rows else {}
+        told = {**security, **row, **vlans}
         told["secure"] = self._secure(name, row, oddities)
         if Fact.SOURCE_GUARD in self.rows:
             told.setdefault("source_guard", bool(self.of(Fact.SOURCE_GUARD, name)))
@@ -239,11 +241,14 @@ class _Facts:
     def _secure_macs(self, name: str, row: Row, access_vlan: int | None) -> frozenset[SecureMac] | None:
         """Give the MACs that stay: configured and sticky. The VLAN is the table's, else the line's, else the port's.
 
-        None, not known, when a line ties one to another VLAN than the port's own: written back, it would move there.
+        None, not known, when a line ties one to another VLAN than the port's own: written back, it would move there; or
+        when a row has a `scope`, a way of binding that the templates do not write.
         """
         if "secure_macs" not in row and Fact.SECURE_MAC not in self.rows:
             return None
         listed = [entry for entry in self.of(Fact.SECURE_MAC, name) if entry.get("kind") != "dynamic"]
+        if any("scope" in entry for entry in listed):
+            return None
         found = {(_text(entry, "mac"), _vlan(entry)): entry.get("kind") == "sticky" for entry in listed}
         configured = row.get("secure_macs", [])
         assert isinstance(configured, list)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from drivers.dialect import Dialect, Read
+from drivers.json_lines import json_lines
 from drivers.lines import PROMPT, Blocks, joined, outside, said
 from policies.errors import EquipmentError, InputError, NotFound, UnparsedOutput, UsageError
 from policies.names import canonical, parse_mac, parse_vlans
@@ -153,9 +154,20 @@ class _Parser:
         lines = said(text)
         if lines and _is_echo(lines[0], self.read):
             lines = lines[1:]
+        if self.read.json:
+            return self._json(lines)
         if self.form.skip:
             lines = outside(lines, self.form.skip)
         return lines if self.form.wrapped is None else joined(lines, self.form.wrapped)
+
+    def _json(self, lines: Sequence[str]) -> Sequence[str]:
+        try:
+            return json_lines(lines, self.read.json)
+        except ValueError:
+            # What was cut short is no JSON; otherwise the first line shows what came instead of an answer.
+            if not lines or lines[0].startswith(("[", "{")):
+                raise CutShort(self.where, self.read.command) from None
+            raise self._unparsed(lines[0]) from None
 
     def _configuration(self, lines: Iterable[str]) -> None:
         """Take lines as they are: there are thousands of them, and nothing in them is to be turned."""

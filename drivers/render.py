@@ -7,6 +7,7 @@ violation, Comware rejects it), and security is enabled last, or the half-writte
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -299,4 +300,4 @@ def _written(value: object) -> dict[str, str]:
             "value_list": ",".join(str(each) for each in sorted(value)),
             "value_to": format_vlans(value, separator=" ", to=" to "),
         }
-    return {"value": str(value)}
+    return {"value": str(value), "value_quoted": shlex.quote(str(value))}

@@ -168,19 +168,22 @@ class Session:
         greeting = self._answered(self.dialect.greetings)
         self._learn(greeting)
         # A line of the banner may look like a prompt; what follows the echo of a command is one.
-        prompt = self._prepare() or greeting
+        said = self._prepare()
+        prompt = said[-1] if said else greeting
         if self.dialect.enable is not None and prompt.rstrip().endswith(">"):
             self._enable(*self.dialect.enable)
-            self._prepare()
+            # Most models take it from everybody, and it lasts; two round trips less then for each session.
+            if any(map(self._failure.search, said)):
+                self._prepare()
         self._anchor()
 
-    def _prepare(self) -> str:
-        answer = ""
+    def _prepare(self) -> list[str]:
+        answers = []
         for line in self.dialect.on_open:
             self._send(line)
-            answer = self._until(self._prompt, echo=line)
-            self._learn(answer)
-        return answer
+            answers.append(self._until(self._prompt, echo=line))
+            self._learn(answers[-1])
+        return answers
 
     def _learn(self, text: str) -> None:
         found = at_end(self._prompt, text)

@@ -14,7 +14,16 @@ from pathlib import Path
 
 from lab.net import run
 from lab.secrets import SNMP_USER, USERNAMES, SwitchSecrets, load, save, write_private
-from lab.site import BLACKHOLE_VLAN, FACE_VLAN, QUARANTINE_VLAN, SITE, HostSpec, SwitchSpec
+from lab.site import (
+    BLACKHOLE_VLAN,
+    CONTROLLER,
+    FACE_VLAN,
+    QUARANTINE_VLAN,
+    SITE,
+    TRAP_PORT,
+    HostSpec,
+    SwitchSpec,
+)
 from lab.switches import SwitchBox
 from policies.errors import ConfigError
 from policies.texts import t
@@ -134,6 +143,8 @@ def site_toml(switches: list[SwitchSpec]) -> str:
     lines = [HEADER, "", "[site]", 'name = "lab"', 'language = "zh"', "", "[policy]", 'violation = "restrict"']
     for name, number in (("face", FACE_VLAN), ("quarantine", QUARANTINE_VLAN), ("blackhole", BLACKHOLE_VLAN)):
         lines += ["", f"[vlans.{name}]", f"id = {number}", f'purpose = "{name}"']
+    # The switches send them under the user of their SNMP agent, which proves them; see [switches.NAME.snmp].
+    lines += ["", "[traps]", f'listen = "{CONTROLLER}"', f"port = {TRAP_PORT}"]
     for spec in switches:
         lines += ["", *_switch_toml(spec)]
     return "\n".join(lines) + "\n"

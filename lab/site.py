@@ -32,6 +32,8 @@ BLACKHOLE_VLAN = 999
 
 #: UDP port on which the recorder takes the cameras' streams.
 STREAM_PORT = 5004
+#: UDP port on which the controller takes the switches' notifications; 162 would need root.
+TRAP_PORT = 10162
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from lab.cables import lift
 from lab.initial import initial
 from lab.net import kill, processes
 from lab.secrets import SNMP_USER, USERNAMES, SwitchSecrets, make_key, write_private
-from lab.site import CONTROLLER, FACE_VLAN, PREFIX, RUN, SITE, SiteSpec, SwitchSpec
+from lab.site import CONTROLLER, FACE_VLAN, PREFIX, RUN, SITE, TRAP_PORT, SiteSpec, SwitchSpec
 from lab.spawn import Started, python, spawn
 from lab.switch.bare import BRIDGE, furnish, namespaces
 from lab.switch.ovs import build_bridge
@@ -149,7 +149,8 @@ def persona_config(box: SwitchBox) -> dict[str, Any]:
         "uplink": sorted(box.site.uplink_ports(spec.name)),
         "neighbours": neighbours(spec, box.site),
         "initial": initial(spec, box.site),
-        "trap_target": f"{CONTROLLER}:162",
+        "trap_target": f"{CONTROLLER}:{TRAP_PORT}",
+        "trap_v3": True,
         "state": str(folder / "startup.json"),
         "ready": str(folder / "ready"),
         "control": str(folder / "control.sock"),

@@ -226,6 +226,7 @@ def site(values: dict[str, Any], place: Place) -> Site:
         broker=values["broker"],
         web=values["web"],
         traps=values["traps"],
+        watch=values["watch"],
     )
 
 

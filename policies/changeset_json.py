@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from policies import canonical
-from policies.codec import from_plain, to_plain
+from policies.codec import from_plain, to_compact
 from policies.errors import InputError
 from policies.model import ChangeSet, ObservedSwitch, SwitchChanges
 from policies.texts import t
@@ -44,7 +44,7 @@ def load_observed(text: str, where: str = "") -> ObservedSwitch:
 
 
 def _dump(value: object) -> str:
-    return canonical.encode(to_plain(value)).decode("utf-8")
+    return canonical.encode(to_compact(value)).decode("utf-8")
 
 
 def _load(kind: type[T], text: str, where: str) -> T:

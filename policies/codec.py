@@ -1,48 +1,102 @@
 """The frozen values of :mod:`policies.model` as plain JSON data and back, strictly.
 
-Fields are named as in the dataclass; a field that is None is left out, sets are sorted lists, times are RFC 3339 in
-UTC. Reading refuses unknown and missing keys and wrong types with one InputError that names the place.
+Fields are named as in the dataclass; a field that is None is left out, sets are sorted lists (large sets of numbers in
+what is kept: ranges), times are RFC 3339 in UTC. Reading refuses unknown and missing keys and wrong types with one
+InputError that names the place.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from policies.errors import InputError
+from policies.names.vlans import format_vlans
 from policies.texts import Text, t
 
 T = TypeVar("T")
 
+#: A set of fewer numbers than this is written as a list also where ranges are wanted; none has more than _MOST.
+_FEW, _MOST = 16, 100_000
+_RANGES = re.compile(r"[0-9]{1,9}(?:-[0-9]{1,9})?(?:,[0-9]{1,9}(?:-[0-9]{1,9})?)*", re.ASCII)
+
 
 def to_plain(value: object) -> Any:
     """Turn a frozen value into dicts, lists, strings, integers, booleans and None; floats are refused (TypeError)."""
-    writer = _WRITER_OF.get(type(value))
-    if writer is None:
-        writer = _WRITER_OF[type(value)] = _writer_of(type(value))
-    return writer(value)
+    return _PLAIN.write(value)
 
 
-def _writer_of(kind: type) -> Callable[[Any], object]:
-    """Choose how values of a type are written; once for each type, for decisions are written by the thousand."""
-    if issubclass(kind, Enum):
-        return lambda value: value.value
-    if issubclass(kind, (NoneType, bool, int, str)):
-        return lambda value: value
-    for known, writer in _WRITERS:
-        if issubclass(kind, known):
-            return writer
-    if is_dataclass(kind):
-        names = tuple(item.name for item in fields(kind))
-        return lambda value: {
-            name: to_plain(item) for name in names if (item := getattr(value, name)) is not None
-        }  # fmt: skip
-    raise TypeError(f"{kind.__name__} cannot be stored")
+def to_compact(value: object) -> Any:
+    """Do the same, but write large sets of numbers as ranges, "1-4094": what is kept and not shown to anybody.
+
+    A trunk that carries every VLAN would be 20 kB of digits otherwise, and a switch has dozens of them.
+    """
+    return _COMPACT.write(value)
+
+
+class _Writer:
+    """How values become plain; the way is chosen once for each type, for decisions are written by the thousand."""
+
+    def __init__(self, many: Callable[[frozenset[Any]], str]) -> None:
+        self._many = many
+        self._known: dict[type, Callable[[Any], object]] = {}
+
+    def write(self, value: object) -> Any:
+        """Write any value."""
+        writer = self._known.get(type(value))
+        if writer is None:
+            writer = self._known[type(value)] = self._writer_of(type(value))
+        return writer(value)
+
+    def _writer_of(self, kind: type) -> Callable[[Any], object]:
+        if issubclass(kind, Enum):
+            return lambda value: value.value
+        if issubclass(kind, (NoneType, bool, int, str)):
+            return lambda value: value
+        for known, writer in self._containers():
+            if issubclass(kind, known):
+                return writer
+        if is_dataclass(kind):
+            names = tuple(item.name for item in fields(kind))
+            return lambda value: {
+                name: self.write(item) for name in names if (item := getattr(value, name)) is not None
+            }  # fmt: skip
+        raise TypeError(f"{kind.__name__} cannot be stored")
+
+    def _containers(self) -> tuple[tuple[type | tuple[type, ...], Callable[[Any], object]], ...]:
+        return (
+            (datetime, stamp),
+            (date, date.isoformat),
+            (Text, self._text),
+            (dict, lambda pairs: {str(key): self.write(item) for key, item in pairs.items()}),
+            ((set, frozenset), self._set),
+            ((list, tuple), lambda items: list(map(self.write, items))),
+        )
+
+    def _text(self, text: Text) -> object:
+        return {"message": text.message, "values": [[name, self._loose(item)] for name, item in text.values]}
+
+    def _loose(self, value: object) -> object:
+        """Values of a sentence are of any type: a sentence stays one, scalars stay, all else is what it prints as."""
+        if isinstance(value, Text):
+            return {"text": self.write(value)}
+        if value is None or isinstance(value, (bool, int)) or type(value) is str:
+            return value
+        return str(value)
+
+    def _set(self, items: frozenset[Any]) -> list[Any] | str:
+        """Give the members in order; numbers are plain already."""
+        if len(items) >= _FEW and (text := self._many(items)):
+            return text
+        if set(map(type, items)) == {int}:
+            return sorted(items)
+        return sorted(map(self.write, items), key=_order)
 
 
 def from_plain(kind: type[T], data: object, where: str = "") -> T:
@@ -70,20 +124,22 @@ def moment_of(text: str, where: str = "") -> datetime:
     raise _bad(where, t("'{text}' is not a time like 2025-01-31T08:00:00.000000Z", text=text))
 
 
-def _loose(value: object) -> object:
-    """Values of a sentence are of any type: a sentence stays one, scalars stay, all else becomes what it prints as."""
-    if isinstance(value, Text):
-        return {"text": to_plain(value)}
-    if value is None or isinstance(value, (bool, int)) or type(value) is str:
-        return value
-    return str(value)
+@lru_cache(maxsize=64)
+def _as_ranges(items: frozenset[Any]) -> str:
+    """Write numbers as ranges, "" for other members; kept, since most ports have the same set."""
+    return format_vlans(items) if set(map(type, items)) == {int} and min(items) >= 0 else ""
 
 
-def _members(items: frozenset[Any]) -> list[Any]:
-    """Give the members in order; a trunk allows 4094 VLANs, each of which is plain already."""
-    if all(type(item) is int for item in items):
-        return sorted(items)
-    return sorted(map(to_plain, items), key=_order)
+@lru_cache(maxsize=64)
+def _of_ranges(text: str) -> frozenset[int] | None:
+    """Read what `_as_ranges` wrote; None for any other text."""
+    if not _RANGES.fullmatch(text):
+        return None
+    pairs = [(int(first), int(last or first)) for first, _, last in (part.partition("-") for part in text.split(","))]
+    if sum(last - first + 1 for first, last in pairs) > _MOST:
+        return None
+    numbers = frozenset(number for first, last in pairs for number in range(first, last + 1))
+    return numbers if _as_ranges(numbers) == text else None
 
 
 def _order(plain: Any) -> Any:
@@ -173,8 +229,13 @@ def _tuple(kinds: tuple[Any, ...], data: object, where: str) -> tuple[object, ..
 
 
 def _frozenset(kinds: tuple[Any, ...], data: object, where: str) -> frozenset[object]:
-    if kinds[0] is int and isinstance(data, list) and all(type(item) is int for item in data):
+    if kinds[0] is int and isinstance(data, list) and set(map(type, data)) <= {int}:
         return frozenset(data)
+    if kinds[0] is int and isinstance(data, str):
+        numbers = _of_ranges(data)
+        if numbers is None:
+            raise _bad(where, t("'{text}' is no list of numbers", text=data[:60]))
+        return numbers
     return frozenset(_tuple(kinds, data, where))
 
 
@@ -216,12 +277,4 @@ _CONTAINERS: dict[Any, Callable[[tuple[Any, ...], object, str], object]] = {
     frozenset: _frozenset,
     dict: _dict,
 }
-_WRITERS: tuple[tuple[type | tuple[type, ...], Callable[[Any], object]], ...] = (
-    (datetime, stamp),
-    (date, date.isoformat),
-    (Text, lambda text: {"message": text.message, "values": [[name, _loose(item)] for name, item in text.values]}),
-    (dict, lambda pairs: {str(key): to_plain(item) for key, item in pairs.items()}),
-    ((set, frozenset), _members),
-    ((list, tuple), lambda items: list(map(to_plain, items))),
-)
-_WRITER_OF: dict[type, Callable[[Any], object]] = {}
+_PLAIN, _COMPACT = _Writer(lambda _: ""), _Writer(_as_ranges)

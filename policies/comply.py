@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from policies.clauses import c71a, c71b, c71c, c72a, c72b, c72c
+from policies.clauses import c71a, c71b, c71c, c72a, c72b, c72c, c72d
+from policies.clauses.c72d import EgressSight
 from policies.clauses.sight import Sight
 from policies.expected import stray_bindings
 from policies.model import Binding, Device, ExpectedSwitch, Finding, ObservedSwitch, Verdict
@@ -94,6 +95,19 @@ def comply_openings(
             findings.extend(_aged([found], site, found.evidence_at, now) if aged and found.evidence_at else [found])
     if any(terminal.agent for terminal in site.terminals):
         findings.append(c72b.judge_lists(site.name, lists))
+    return findings
+
+
+def comply_egress(site: Site, sights: Mapping[str, EgressSight], now: datetime) -> list[Finding]:
+    """Judge every declared terminal against 7.2d, by the last proof that it has told (by name).
+
+    What passed by a proof that is older than `evidence_max_age_s`, or from a time to come, is unverified.
+    """
+    findings: list[Finding] = []
+    for terminal in site.terminals:
+        for found in c72d.judge(terminal, sights.get(terminal.name)):
+            at = found.evidence_at
+            findings.extend([found] if at is None else _aged([found], site, at, now))
     return findings
 
 

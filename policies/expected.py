@@ -112,13 +112,11 @@ def _port(
 
 def _bound_config(site: Site, bound: list[tuple[Device, int]]) -> PortConfig:
     vlan = bound[0][1]
-    pairs = frozenset(
-        [
-            IpBinding(device.mac, device.ip, its_vlan)
-            for device, its_vlan in bound
-            if site.parameters.bind_ip and device.ip is not None
-        ]
-    )
+    pairs = [
+        IpBinding(device.mac, device.ip, its_vlan)
+        for device, its_vlan in bound
+        if site.parameters.bind_ip and device.ip is not None
+    ]
     # Source guard denies every address without a pair, so one device without an IP keeps it off for the whole port.
     guard = len(pairs) == len(bound)
     return PortConfig(
@@ -128,7 +126,7 @@ def _bound_config(site: Site, bound: list[tuple[Device, int]]) -> PortConfig:
         maximum=len(bound),
         violation=site.parameters.violation,
         secure_macs=frozenset([SecureMac(device.mac, its_vlan) for device, its_vlan in bound]),
-        ip_bindings=pairs if guard else frozenset(),
+        ip_bindings=frozenset(pairs if guard else ()),
         source_guard=guard,
         admin_up=True,
     )

@@ -15,6 +15,7 @@ from policies.layout_reader import authority, holidays, policy_keys, profiles, r
 from policies.layout_switch import switches
 from policies.layout_terminal import terminals
 from policies.layout_traps import traps
+from policies.layout_watch import watch
 from policies.model import Violation
 from policies.texts import LANGUAGES, t
 from policies.toml import Key, Section
@@ -35,7 +36,7 @@ def layout() -> Section:
         build=builders.site,
         sections=(
             _site(), _policy(), _vlans(), switches(), terminals(), readers(), authority(), profiles(), holidays(),
-            broker(), web(), traps(),
+            broker(), web(), traps(), watch(),
         ),
     )  # fmt: skip
 

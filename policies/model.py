@@ -379,6 +379,9 @@ def demands(before: PortConfig, after: PortConfig) -> dict[str, Any]:
 def _same_macs(wanted: frozenset[SecureMac], seen: frozenset[SecureMac]) -> bool:
     if not (wanted and seen):
         return wanted == seen
+    if len(wanted) == len(seen) == 1:  # as a rule: one device on a port
+        (ours,), (theirs,) = wanted, seen
+        return ours.mac == theirs.mac and (ours.vlan == theirs.vlan or None in (ours.vlan, theirs.vlan))
     return not missing_macs(wanted, seen) and not missing_macs(seen, wanted)
 
 

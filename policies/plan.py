@@ -102,13 +102,24 @@ def plan_switch(
 
 def able(config: PortConfig, observed: ObservedSwitch, port: str = "") -> PortConfig:
     """Keep only the demands that the switch can meet; what falls away is a finding of comply, never a silence."""
-    lacking = _ALL - observed.capabilities
-    if config.source_guard is True and (port in observed.trusted_ports or unguarded(config, observed)):
-        lacking |= _GUARD
+    lacking = unable(config, observed, port)
     if not lacking:
         return config
     dropped = {name: None for name in lacking if getattr(config, name) is not None}
     return replace(config, **dropped) if dropped else config
+
+
+def unable(config: PortConfig, observed: ObservedSwitch, port: str = "") -> frozenset[str]:
+    """Name the settings that the switch cannot give this port, or would accept without enforcing them."""
+    lacking = _lacking(observed.capabilities)
+    if config.source_guard is True and (port in observed.trusted_ports or unguarded(config, observed)):
+        return lacking | _GUARD
+    return lacking
+
+
+@lru_cache(maxsize=64)
+def _lacking(capabilities: frozenset[str]) -> frozenset[str]:
+    return _ALL - capabilities
 
 
 def unguarded(config: PortConfig, observed: ObservedSwitch) -> bool:

@@ -204,6 +204,23 @@ class Traps:
 
 
 @dataclass(frozen=True, slots=True)
+class Watch:
+    """[watch]: what belongs on the wire beside the inventory; what is empty has the defaults of policies.watch.rules.
+
+    networks: the site's own, as prefixes. vlans: ids of tags that may be seen beside those of the face network.
+    gateways: MACs that may route and advertise. dhcp_servers: addresses that may answer. peers: name and prefixes of
+    those outside the inventory with whom devices talk. flows: source, target and ports of what may talk to what.
+    """
+
+    networks: tuple[str, ...] = ()
+    vlans: frozenset[int] = frozenset()
+    gateways: tuple[str, ...] = ()
+    dhcp_servers: tuple[str, ...] = ()
+    peers: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    flows: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ListSource:
     """Where the access-control system's export job writes its list: a file ("": the list is imported by hand).
 
@@ -243,6 +260,7 @@ class Site:
     broker: Broker = Broker()
     web: Web = Web()
     traps: Traps = Traps()
+    watch: Watch = Watch()
 
     def switch(self, name: str) -> Switch | None:
         """Give the switch called `name`, if it is declared."""

@@ -1,13 +1,17 @@
 """A night swap: which MAC has come in a dead device's place, and whether it may stay there. Pure.
 
-A one-time code lets somebody who is no administrator replace a device at its own port. So nothing is left to choose:
-the port is the device's, the replacement is what the switch sees there, and it must be of the same make.
+A one-time code, or a card that was named before, lets somebody who is no administrator replace a device at its own
+port. So nothing is left to choose: the port is the device's, the replacement is what the switch sees there, and it must
+be of the same make.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
 
+from policies.cards.case import Case
+from policies.cards.decide import fault_of_swipe
 from policies.errors import SafetyRefusal
 from policies.model import Device, ObservedPort
 from policies.names import is_unicast
@@ -15,6 +19,23 @@ from policies.texts import Text, t
 
 #: Octets of a MAC that name its maker (IEEE MA-L).
 _MAKER = len("aa:bb:cc")
+#: For how long a swipe says that its holder is there.
+SWIPE_COUNTS = timedelta(minutes=5)
+
+
+def swiped(cases: Iterable[Case], card: str, since: datetime, now: datetime) -> bool:
+    """Tell whether `card` (a pseudonym) was swiped since `since`, not long ago, at a reader that proves what it says.
+
+    What the card may open does not count, but a card that is revoked, suspended or run out says nothing.
+    """
+    first = max(since, now - SWIPE_COUNTS)
+    return any(
+        case.presented.card == card != ""
+        and case.presented.authenticated
+        and first <= case.presented.received <= now
+        and not fault_of_swipe(case)
+        for case in cases
+    )
 
 
 def replacement(

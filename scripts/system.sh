@@ -17,6 +17,7 @@ need setpriv util-linux
 need mke2fs e2fsprogs
 need debugfs e2fsprogs
 need mosquitto mosquitto
+need nft nftables
 if [ "${1:-lab}" = test ]; then
     need snmpwalk snmp
     need ssh openssh-client

@@ -8,5 +8,7 @@ py=.venv/bin/python
 status=0
 $py -m pytest tests/unit tests/replay -q -n 2 --dist worksteal "$@" || status=$?
 # One after the other: an emulated processor that shares this one's is too slow for what must happen within seconds.
-$py -m pytest tests/lab -q -p no:randomly -m "not installed" "$@" || { code=$?; [ "$code" = 5 ] || status=$code; }
+for part in "not usb" "usb and not installed"; do
+    $py -m pytest tests/lab -q -p no:randomly -m "$part" "$@" || { code=$?; [ "$code" = 5 ] || status=$code; }
+done
 exit $status

@@ -85,6 +85,7 @@ def _set_up(spot: Spot, wish: Wish, *, bind: bool) -> int:
         spot.say(loaded.fault)
     if not wish.dry_run:
         refuse_second(wish.root)
+    _check_guard(spot)
     scan = Usb(spot.sysfs).scan()
     bindings = loaded.bindings
     if bind:
@@ -95,6 +96,17 @@ def _set_up(spot: Spot, wish: Wish, *, bind: bool) -> int:
         if not wish.dry_run:
             save_bindings(config.bindings, bindings)
     return install(wish, spot.say, bindings, scan.devices)
+
+
+def _check_guard(spot: Spot) -> None:
+    """Refuse a network guard whose file is wrong, or that would cut the terminal off from its controller."""
+    from agent.cli.guard import refuse_cutting_off
+    from agent.egress.declared import load_rule
+    from agent.egress.places import find_places
+
+    places = find_places(spot.folder)
+    if places.declared.exists():
+        refuse_cutting_off(load_rule(places.declared, places.hosts), places)
 
 
 def in_use(scan: Scan, bindings: tuple[UsbBinding, ...]) -> tuple[UsbBinding, ...]:

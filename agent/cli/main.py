@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import click
 
-from agent.cli import census, enrol, install, operator, presenting, rescue, running
+from agent.cli import census, enrol, guard, install, operator, presenting, rescue, running
 from agent.cli.base import DONE, FOLDER, SYSFS, USAGE, Spot
 from policies.errors import PortsealError
 from policies.texts import LANGUAGES, render, t
@@ -28,10 +28,12 @@ def make(spot: Spot) -> click.Group:
         *presenting.verbs(spot),
         *census.verbs(spot),
         *enrol.verbs(spot),
+        *guard.verbs(spot),
         *install.verbs(spot),
     ):
         agent.add_command(command)
-        command.params.append(_language_option(spot.language))
+        for each in (command, *(command.commands.values() if isinstance(command, click.Group) else ())):
+            each.params.append(_language_option(spot.language))
     agent.params += [_language_option(spot.language), _version_option(spot.language)]
     return agent
 

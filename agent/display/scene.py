@@ -298,9 +298,10 @@ class _Composer:
         self, face: Face, lines: Sequence[Text | str], keys: tuple[Key, ...], mark: str,
         time: tuple[int, int] | None = None,
     ) -> Scene:  # fmt: skip
-        alarms: list[Text] = [t("ALARM: {name} is not in its place.", name=each) for each in self._told["away"]]
+        alarms = [t("ALARM: {name} is not in its place.", name=each) for each in self._told["away"]]
         if self._told["fault"] and face is not Face.FAULT:
             alarms.append(t("FAULT, nothing opens: {fault}", fault=str(self._told["fault"])))
+        alarms += self._network()
         if self._told.get("broker") == "away" and face is not Face.AWAY:
             alarms.append(t("The connection to the controller is down."))
         return Scene(
@@ -314,6 +315,17 @@ class _Composer:
             place=f"{self._told['site']} · {self._told['terminal']}",
             mark=mark,
         )
+
+    def _network(self) -> Iterator[Text]:
+        """Say what is wrong with the network guard, and the ways out that it has found; the rest is the inspector's."""
+        guard: Told = self._told.get("guard") or {}
+        if guard.get("guard") == "silent":
+            yield t("The network guard does not run: nothing proves that there is no way to the internet.")
+        if guard.get("fault"):
+            yield t("NETWORK GUARD: {fault}", fault=self._said(guard["fault"]))
+        for each in guard.get("wrong", ()):
+            if each["verdict"] == "fail":
+                yield t("NETWORK: {what}", what=_sentence(self._said(each["text"])))
 
     def _say(self, text: Text | str) -> str:
         return printable(render(text, self._language))

@@ -1,1 +1,1 @@
-"""The proof that a terminal has no way to the outside: will live here."""
+"""The terminal's network guard (clause 7.2d): what it may speak with, kept by nftables, and proved round by round."""

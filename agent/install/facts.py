@@ -8,6 +8,7 @@ from pathlib import Path
 
 from agent.install.plan import Facts, Initramfs, Loader
 
+_GUARD = "etc/portseal-agent/guard.toml"
 _BIN = ("usr/sbin", "usr/bin", "sbin", "bin")
 #: What grub2-mkconfig writes: RHEL's family links to it, by how the machine booted.
 _CONFIGS = (("etc/grub2-efi.cfg", True), ("etc/grub2.cfg", False))
@@ -25,6 +26,8 @@ def read_facts(root: Path, *, python: str = "", uid: int | None = None) -> Facts
         grub_folder=maker is not None and b"default/grub.d" in maker.read_bytes(),
         grub_config=_grub_config(root),
         grub_default=grub_default.read_bytes() if grub_default.is_file() else b"",
+        guarded=(root / _GUARD).exists(),
+        nft=_program(root, "nft") is not None,
     )
 
 

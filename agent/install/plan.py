@@ -28,6 +28,8 @@ _WANTED = {
     "portseal-keeper.service": "basic.target",
     "portseal-sleep.service": "sleep.target",
     "portseal-agent.service": "basic.target",
+    "portseal-guard.service": "basic.target",
+    "portseal-unguard.service": "",
 }
 _TRIAL = {"portseal-trial.service": "", "portseal-trial.timer": "timers.target"}
 #: Data files and where they go.
@@ -65,6 +67,7 @@ class Initramfs(StrEnum):
 class Facts:
     """What the plan depends on. `devices` are plugged in now; `grub_default` is the content of /etc/default/grub.
 
+    `guarded`: there is a file for the network guard; `nft`: nftables is installed, which it needs.
     `grub_folder`: grub-mkconfig reads /etc/default/grub.d. `grub_config` is the file that grub2-mkconfig writes.
     """
 
@@ -79,6 +82,8 @@ class Facts:
     grub_folder: bool = False
     grub_config: str = ""
     grub_default: bytes = b""
+    guarded: bool = False
+    nft: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +142,10 @@ def plan_install(root: Path, facts: Facts) -> Plan:
                        parameter=boot.PARAMETER))  # fmt: skip
     if facts.initramfs is Initramfs.NONE:
         notes.append(t("No known initramfs: a USB keyboard will not work before the agent runs."))
+    if not facts.guarded:
+        notes.append(
+            t("No file for the network guard: clause 7.2d stays unverified ('portseal-agent guard sample' prints one).")
+        )
     notes.append(
         t("It is a trial for {minutes} minutes, again after every boot: then it is undone unless "
           "'portseal-agent install --confirm' was run.", minutes=facts.minutes)
@@ -156,11 +165,18 @@ def plan_install(root: Path, facts: Facts) -> Plan:
         Command(("systemctl", "restart", "portseal-trial.timer"), live=True),
         Command(("systemctl", "start", "portseal-unmount.socket", "portseal-keeper.service"), live=True),
         Command(("systemctl", "start", "portseal-agent.service"), live=True),
+        # The last step, with the trial's time running: whom it cuts off need only wait. Without a file it does nothing.
+        Command(("systemctl", "start", "portseal-guard.service"), live=True),
     )
     stop = ("portseal-trial.timer", "portseal-agent.service", "portseal-keeper.service", "portseal-unmount.socket")
     return Plan(
         steps if live else tuple(each for each in steps if not (isinstance(each, Command) and each.live)),
-        tuple(Command(("systemctl", "stop", unit), live=True, must=False) for unit in stop),
+        (
+            Command(("systemctl", "stop", stop[0]), live=True, must=False),
+            # It stops the guard, and takes the rules out of the kernel, where a stopped guard leaves them.
+            Command(("systemctl", "start", "portseal-unguard.service"), live=True, must=False),
+            *(Command(("systemctl", "stop", unit), live=True, must=False) for unit in stop[1:]),
+        ),
         (*_reload(live=True), *boot_undo),
         tuple(notes),
     )
@@ -174,6 +190,11 @@ def _refuse(facts: Facts) -> None:
             t("the agent's Python is in a place that its services cannot use"),
             where=facts.python,
             next_step=t("install it below /opt or /usr, without blanks in the path"),
+        )
+    if facts.guarded and not facts.nft:
+        raise SafetyRefusal(
+            t("there is a file for the network guard, and nft is not installed"),
+            next_step=t("install the package nftables"),
         )
     keyboards = [each for each in facts.bindings if each.role is UsbRole.KEYBOARD]
     if not keyboards and not facts.headless:

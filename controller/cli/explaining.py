@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from controller.cli.base import Settings
 from controller.cli.portview import RECENT, PortView, port_views, recent_sentences
+from controller.cli.proposing import proposal_json, proposal_sentence, proposals_of
 from controller.cli.search import Seen, seen_json, sightings
 from controller.cli.subjects import device_json, device_of, port_name, switch_of
 from controller.cli.words import DEVICE_ROLES, PORT_ROLES, age, entry_json
@@ -14,10 +15,12 @@ from controller.context import Context
 from controller.ledger.entry import Entry
 from controller.ledger.query import Filter, entries
 from controller.store import inventory
+from controller.store.observations import observations
 from policies.errors import InputError, NotFound
 from policies.model import Device, PortRole
 from policies.names import parse_mac
 from policies.names.shown import cleaned, shown
+from policies.propose import Proposal
 from policies.site import Switch
 from policies.texts import Text, t
 
@@ -32,6 +35,12 @@ class Explanation:
     ports: tuple[PortView, ...]
     entries: dict[str, list[Entry]]
     facts: dict[str, object]
+    proposals: tuple[Proposal, ...] = ()
+
+    @property
+    def _new(self) -> bool:
+        """Whether proposals belong to it: what is bound already needs none."""
+        return self.kind in ("mac", "port")
 
     def json(self, chosen: Settings) -> dict[str, object]:
         """Give it as documented JSON."""
@@ -39,6 +48,7 @@ class Explanation:
             "subject": self.subject,
             "kind": self.kind,
             **self.facts,
+            **({"proposals": [proposal_json(chosen, each) for each in self.proposals]} if self._new else {}),
             "statements": [chosen.text(sentence).strip() for sentence in self.sentences],
             "ports": [port.json(chosen, self.entries.get(port.place, [])) for port in self.ports],
         }
@@ -75,7 +85,15 @@ def _port(site: Context, switch: Switch, text: str) -> Explanation:
             where=f"{switch.name}/{name}",
             next_step=t("see 'portseal port show {switch}'", switch=switch.name),
         )
-    return _made(site, view.place, "port", [], [view], {})
+    proposed = [each for each in _proposed(site) if (each.switch, each.port) == (switch.name, name)]
+    told = [t("{mac} is not in the inventory; {sentence}", mac=each.mac, sentence=proposal_sentence(each))
+            for each in proposed]  # fmt: skip
+    return replace(_made(site, view.place, "port", told, [view], {}), proposals=tuple(proposed))
+
+
+def _proposed(site: Context) -> tuple[Proposal, ...]:
+    """Give what could be bound, by the last readings."""
+    return proposals_of(site, {each.switch: each for each in observations(site.store)}).bindings
 
 
 def _switch(site: Context, switch: Switch) -> Explanation:
@@ -147,10 +165,16 @@ def _mac(site: Context, mac: str) -> Explanation:
             t("{mac} is neither in the inventory nor on any switch as last read", mac=mac),
             next_step=t("read the switches again with 'portseal discover'"),
         )
-    told = [t("{mac} is not in the inventory", mac=mac), *_sightings(site, seen)]
+    proposed = [each for each in _proposed(site) if each.mac == mac]
+    told = [
+        t("{mac} is not in the inventory", mac=mac),
+        *_sightings(site, seen),
+        *(t("  {sentence}", sentence=proposal_sentence(each)) for each in proposed),
+    ]
     best = [each for each in seen if each.learned and each.uplink != "declared"]
     views = _views(site, [(each.switch, each.port) for each in best])
-    return _made(site, mac, "mac", told, views, {"device": None, "seen": [seen_json(each) for each in seen]})
+    facts: dict[str, object] = {"device": None, "seen": [seen_json(each) for each in seen]}
+    return replace(_made(site, mac, "mac", told, views, facts), proposals=tuple(proposed))
 
 
 def _moved(seen: list[Seen], switch: str, port: str) -> list[Text]:

@@ -25,6 +25,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "apply": ("controller.cli.network", "apply", h("Carry a saved plan out, with rollback.")),
     "check": ("controller.cli.network", "check", h("Read the switches and give the verdict.")),
     "port": ("controller.cli.port", "port", h("Block, release and show switch ports.")),
+    "watch": ("controller.cli.watch", "watch", h("Watch the wire for what should not be there.")),
     "trap": ("controller.cli.trap", "trap", h("Show what switches' notifications told.")),
     "reader": ("controller.cli.reader", "reader", h("Show the card readers; make their certificates.")),
     "terminal": ("controller.cli.terminal", "terminal", h("Show the terminals; give rescue codes.")),

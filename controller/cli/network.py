@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -34,14 +34,19 @@ if TYPE_CHECKING:  # these load the store and the drivers, which --help does not
 @click.option(
     "--propose",
     metavar="FILE",
-    help=h("Also write a list (CSV) of what the inventory lacks: where it could be bound, how sure that is, and why."),
+    help=h("Write a list (CSV) of what the inventory lacks, to be completed and imported. Implies --proposals."),
+)
+@click.option(
+    "--proposals",
+    is_flag=True,
+    help=h("Also show what the inventory lacks: where it could be bound, how sure that is, and why."),
 )
 @click.pass_context
 def discover(
-    context: click.Context, /, switches: tuple[str, ...], snmp: str | None, community: str | None, **given: str | None
+    context: click.Context, /, switches: tuple[str, ...], snmp: str | None, community: str | None, **given: Any
 ) -> int:
     """See the help text."""
-    from controller.cli.proposing import give_proposals
+    from controller.cli.proposing import proposals_json, proposals_of, show_proposals, write_proposals
     from controller.cli.show import show_observed, show_one, show_preview
 
     chosen = settings(context)
@@ -54,11 +59,16 @@ def discover(
     with site_context(chosen, recovering=False) as site:
         read = read_switches if given["via"] == "ssh" else _over_snmp
         answers = read(site, chosen_switches(site, switches), worked(chosen, t("read")))
-        show_observed(chosen, list(answers.results.values()), answers.errors)
+        wanted = given["proposals"] or given["propose"] is not None
+        found = proposals_of(site, answers.results) if wanted else None
+        told = {} if found is None else {"proposals": proposals_json(chosen, found)}
+        show_observed(chosen, list(answers.results.values()), answers.errors, told)
         if not chosen.json:
             show_preview(chosen, site, answers.results)
-        if given["propose"] is not None:
-            give_proposals(chosen, site, answers.results, given["propose"])
+        if found is not None and not chosen.json:
+            show_proposals(chosen, found)
+        if found is not None and given["propose"] is not None:
+            write_proposals(chosen, found, given["propose"])
         return EQUIPMENT if answers.errors else 0
 
 
@@ -146,8 +156,8 @@ def apply(context: click.Context, plan_id: str | None, yes: bool) -> int:
     cls=Speaking,
     help=h(
         "Read the switches and judge them by clauses 7.1a, 7.1b and 7.1c; each terminal by its last census and by what"
-        " the ledger says of its openings (7.2a, 7.2b, 7.2c). Exit code 1 when they do not comply. With SWITCH: these"
-        " switches alone."
+        " the ledger says of its openings and its ways out (7.2a to 7.2d). Exit code 1 when they do not comply. With"
+        " SWITCH: these switches alone."
     ),
 )
 @click.argument("switches", nargs=-1, metavar="[SWITCH]...")

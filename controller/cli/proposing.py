@@ -1,4 +1,4 @@
-"""What `discover --propose` gives: a list to complete and import, and ports that look like uplinks."""
+"""Proposals for what the inventory lacks: shown with how sure they are and why, or as a list to complete and import."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from controller.inventory.rows import guard
 from controller.store.inventory import devices
 from policies.errors import InputError
 from policies.model import ObservedSwitch
-from policies.propose import Confidence, Proposals, propose
-from policies.texts import render, t
+from policies.propose import Confidence, Proposal, Proposals, propose
+from policies.texts import Text, render, t
 
 _WORDS = {
     Confidence.HIGH: t("high"),
@@ -24,9 +24,61 @@ _WORDS = {
 }
 
 
-def give_proposals(chosen: Settings, site: Context, observed: Mapping[str, ObservedSwitch], path: str) -> None:
+def proposals_of(site: Context, observed: Mapping[str, ObservedSwitch]) -> Proposals:
+    """Give what could be bound, by readings of the site's switches, and is not in the inventory."""
+    return propose(site.site, observed, {each.mac for each in devices(site.store)})
+
+
+def proposals_json(chosen: Settings, found: Proposals) -> dict[str, object]:
+    """Give proposals as documented JSON."""
+    return {
+        "bindings": [proposal_json(chosen, each) for each in found.bindings],
+        "uplinks": [
+            {"switch": each.switch, "port": each.port, "reason": chosen.text(each.reason)} for each in found.uplinks
+        ],
+    }
+
+
+def proposal_json(chosen: Settings, each: Proposal) -> dict[str, object]:
+    """Give one proposal as documented JSON."""
+    return {
+        "mac": each.mac,
+        "switch": each.switch,
+        "port": each.port,
+        "vlan": each.vlan,
+        "confidence": each.confidence.value,
+        "reason": chosen.text(each.reason),
+    }
+
+
+def show_proposals(chosen: Settings, found: Proposals) -> None:
+    """Show them to a person: the surest ones first, then the ports that look like uplinks."""
+    order = list(Confidence)
+    rows = [
+        (_WORDS[each.confidence], each.mac, f"{each.switch}/{each.port}", "?" if each.vlan is None else each.vlan,
+         each.reason)
+        for each in sorted(found.bindings, key=lambda each: order.index(each.confidence))
+    ]  # fmt: skip
+    if rows:
+        chosen.table((t("confidence"), t("MAC"), t("port"), t("VLAN"), t("reason")), rows)
+    else:
+        chosen.say(t("Nothing is proposed: every MAC is in the inventory, or only passes through."))
+    for port in found.uplinks:
+        chosen.note(t("{port} looks like an uplink: {why}", port=f"{port.switch}/{port.port}", why=port.reason))
+
+
+def proposal_sentence(each: Proposal) -> Text:
+    """Say one proposal: where, how sure, why."""
+    return t(
+        "it could be bound to {place}: confidence {confidence}, {reason}",
+        place=f"{each.switch}/{each.port}",
+        confidence=_WORDS[each.confidence],
+        reason=each.reason,
+    )
+
+
+def write_proposals(chosen: Settings, found: Proposals, path: str) -> None:
     """Write the list, which must not be there yet, and tell what it is good for; raises InputError."""
-    found = propose(site.site, observed, {each.mac for each in devices(site.store)})
     try:
         with Path(path).open("xb") as file:
             file.write(_list(found, chosen.language))
@@ -36,8 +88,6 @@ def give_proposals(chosen: Settings, site: Context, observed: Mapping[str, Obser
             where=path,
             next_step=t("name a file that is not there yet"),
         ) from None
-    for port in found.uplinks:
-        chosen.note(t("{port} looks like an uplink: {why}", port=f"{port.switch}/{port.port}", why=port.reason))
     chosen.say(
         t(
             "{count} devices are proposed in {path}. Next: complete names and types, then 'portseal inventory import'",

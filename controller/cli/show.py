@@ -52,15 +52,19 @@ def show_one(chosen: Settings, switch: ObservedSwitch) -> int:
 
 
 def show_observed(
-    chosen: Settings, switches: Sequence[ObservedSwitch], errors: Mapping[str, PortsealError] | None = None
+    chosen: Settings,
+    switches: Sequence[ObservedSwitch],
+    errors: Mapping[str, PortsealError] | None = None,
+    more: Mapping[str, object] | None = None,
 ) -> int:
-    """Show what was read; gives the exit code."""
+    """Show what was read; gives the exit code. `more` are further members of the JSON."""
     failed = errors or {}
     if chosen.json:
         chosen.give(
             {
                 "switches": [observed_to_json(each, chosen.language) for each in switches],
                 "errors": {name: error.line(chosen.language) for name, error in failed.items()},
+                **(more or {}),
             }
         )
         return EQUIPMENT if failed else 0

@@ -1,4 +1,4 @@
-"""swap: a replacement in a dead device's place, by an administrator or by a one-time code at two in the morning."""
+"""swap: a replacement in a dead device's place, by an administrator, or at night by a one-time code or a card."""
 
 from __future__ import annotations
 
@@ -23,23 +23,26 @@ _MAX_CODE = 64
     cls=Speaking,
     help=h(
         "Put a replacement in a device's place: same name, port, VLAN and IP, another MAC. With --mac in the inventory,"
-        " for 'portseal plan'. With --allow for somebody else: it prints a one-time code. With --code by that code, on"
-        " the switch at once: what it sees at the device's port, when it is of the same make."
+        " for 'portseal plan'. With --allow for somebody else: it prints a one-time code, or names the --card that may."
+        " With --code by that code, or --swiped by that card's swipe, on the switch at once: what it sees at the"
+        " device's port, when it is of the same make."
     ),
 )
 @click.argument("device")
 @click.option("--mac", metavar="MAC", help=h("MAC of the replacement, in any spelling."))
 @click.option("--serial", metavar="TEXT", help=h("Serial number of the replacement."))
 @click.option("--reason", metavar="TEXT", help=h("Why it is replaced; kept in the ledger."))
-@click.option("--allow", is_flag=True, help=h("Allow one swap by a code."))
+@click.option("--allow", is_flag=True, help=h("Allow one swap by a code, or by a card's swipe."))
+@click.option("--card", metavar="CARD", help=h("With --allow: the pseudonym of the card that may, or its beginning."))
 @click.option(
     "--minutes",
     type=click.IntRange(1, 120),
     default=120,
     show_default=True,
-    help=h("For how long the code is good."),
+    help=h("For how long it is allowed."),
 )
 @click.option("--code", is_flag=True, help=h("Swap by a code: at a hidden prompt, or one line of standard input."))
+@click.option("--swiped", is_flag=True, help=h("Swap by the card that is allowed to: swipe it at a reader first."))
 @click.option("--yes", is_flag=True, help=h("Do not ask."))
 @click.pass_context
 def swap(context: click.Context, /, device: str, mac: str | None, serial: str | None, **given: object) -> int:
@@ -48,17 +51,23 @@ def swap(context: click.Context, /, device: str, mac: str | None, serial: str | 
     from controller.cli.subjects import device_of
 
     chosen = settings(context)
-    ways = [mac is not None, bool(given["allow"]), bool(given["code"])]
+    here = bool(given["code"]) or bool(given["swiped"])
+    ways = [mac is not None, bool(given["allow"]), bool(given["code"]), bool(given["swiped"])]
     if sum(ways) != 1:
-        raise UsageError(t("give one of --mac, --allow and --code"), next_step=t("see 'portseal swap --help'"))
-    with site_context(chosen, recovering=bool(given["code"])) as site:
+        raise UsageError(
+            t("give one of --mac, --allow, --code and --swiped"), next_step=t("see 'portseal swap --help'")
+        )
+    if given["card"] is not None and not given["allow"]:
+        raise UsageError(t("--card goes with --allow"), next_step=t("see 'portseal swap --help'"))
+    with site_context(chosen, recovering=here) as site:
         old = device_of(site.store, device)
-        if given["code"]:
-            _by_code(chosen, site, old, yes=bool(given["yes"]))
+        if here:
+            _on_the_switch(chosen, site, old, by_code=bool(given["code"]), yes=bool(given["yes"]))
         elif mac is not None:
             _in_inventory(chosen, site, old, (mac, serial or ""), _reason(given["reason"]))
         else:
-            _allow(chosen, site, old, _reason(given["reason"]), timedelta(minutes=int(str(given["minutes"]))))
+            length, card = timedelta(minutes=int(str(given["minutes"]))), given["card"]
+            _allow(chosen, site, old, _reason(given["reason"]), length, None if card is None else str(card))
     return 0
 
 
@@ -90,14 +99,29 @@ def _in_inventory(chosen: Settings, site: Context, old: Device, new: tuple[str, 
     )
 
 
-def _allow(chosen: Settings, site: Context, device: Device, reason: str, length: timedelta) -> None:
+def _allow(
+    chosen: Settings, site: Context, device: Device, reason: str, length: timedelta, card: str | None
+) -> None:  # fmt: skip
+    from controller.cli.card_given import card_given
     from controller.network.swapping import allow
     from policies.codec import stamp
 
-    code, until = allow(site, device, reason, length)
+    holder = "" if card is None else card_given(chosen, site, card, number=False)
+    code, until = allow(site, device, reason, length, holder)
     if chosen.json:
-        chosen.give({"device": device.name, "code": code, "until": stamp(until)})
+        told = {"card": holder} if holder else {"code": code}
+        chosen.give({"device": device.name, **told, "until": stamp(until)})
     shown = until.astimezone().strftime("%H:%M")
+    if holder:
+        chosen.say(
+            t("One swap of {device} is allowed until {until}, to the holder of card {card}",
+              device=device.name, until=shown, card=holder)
+        )  # fmt: skip
+        chosen.say(
+            t("Plug the replacement in at the same port, swipe the card, then: portseal swap {device} --swiped",
+              device=device.name)
+        )  # fmt: skip
+        return
     chosen.say(
         t(
             "One swap of {device} is allowed until {until}, by this code: {code}",
@@ -109,13 +133,13 @@ def _allow(chosen: Settings, site: Context, device: Device, reason: str, length:
     chosen.say(t("Plug the replacement in at the same port, then: portseal swap {device} --code", device=device.name))
 
 
-def _by_code(chosen: Settings, site: Context, device: Device, *, yes: bool) -> None:
+def _on_the_switch(chosen: Settings, site: Context, device: Device, *, by_code: bool, yes: bool) -> None:
     from controller.cli.progress import progress
     from controller.cli.session import worked
     from controller.cli.subjects import agree, device_json
     from controller.network.swapping import carry_out, find
 
-    found = find(site, device, _code(chosen), worked(chosen, t("read")))
+    found = find(site, device, _code(chosen) if by_code else None, worked(chosen, t("read")))
     place = f"{found.binding.switch}/{found.binding.port}"
     question = t(
         "Put {after} in the place of {device} ({before}) at {place} now?",

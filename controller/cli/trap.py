@@ -130,12 +130,16 @@ def status(context: click.Context) -> int:
             next_step=t("give 'listen' in [traps]"),
         )
     found = ask(site.folder, {"do": "traps"})
-    told = {name: found.get(name) for name in ("listen", "port", "engine", "received", "taken", "refused", "lost",
-                                                "overflow")}  # fmt: skip
+    told = {name: found.get(name) for name in ("listen", "port", "present", "engine", "received", "taken", "refused",
+                                                "lost", "overflow")}  # fmt: skip
     if chosen.json:
         chosen.give(told)
         return 0
     chosen.say(t("Notifications are received at {listen}, UDP port {port}.", listen=told["listen"], port=told["port"]))
+    if not told["present"]:
+        chosen.say(
+            t("But this machine has no such address now: none can come before it has. Is an interface or the lab down?")
+        )
     chosen.say(
         t(
             "{received} datagrams came: {taken} taken, {refused} refused, {lost} lost by this machine,"

@@ -11,6 +11,7 @@ from controller.network.admission import allow_writing, as_planned, unprotected
 from controller.network.equipment import SwitchEquipment
 from controller.network.pool import Answers, on_each
 from controller.network.safeguard import JobSafeguard
+from controller.store.jobs import leave_job
 from controller.store.leases import hold
 from controller.store.observations import put_observation
 from controller.store.plans import Plan, PlanState, reopen_plan, settle_plan
@@ -82,7 +83,11 @@ def _apply(context: Context, switch: Switch, work: _Work, listener: Listener) ->
         context.ledger.act(work.kind, switch.name, _summary(work), context.actor) as act,
     ):
         allow_writing(switch)
-        outcome = Flow(equipment, safeguard, told, work.admit).run(work.changes)
+        try:
+            outcome = Flow(equipment, safeguard, told, work.admit).run(work.changes)
+        finally:
+            if safeguard.job is not None:
+                leave_job(context.store, safeguard.job)
         if outcome.observed is not None:
             put_observation(context.store, outcome.observed)
         if outcome.state is State.DONE:

@@ -9,7 +9,7 @@ from controller.network.admission import unprotected
 from controller.network.apply import LEASE
 from controller.network.equipment import SwitchEquipment
 from controller.network.safeguard import JobSafeguard
-from controller.store.jobs import Job, JobState, adopt_job, end_job, unfinished
+from controller.store.jobs import Job, JobState, adopt_job, end_job, leave_job, unfinished
 from controller.store.leases import hold
 from controller.store.observations import put_observation
 from drivers.flow import Event, Flow, Outcome, State
@@ -57,6 +57,8 @@ def recover_job(context: Context, job: Job, *, adopted: bool = False) -> Recover
         return Recovered(job.id, job.switch, State.UNKNOWN, error)
     except PortsealError as error:
         return Recovered(job.id, job.switch, State.UNKNOWN, error)
+    finally:
+        leave_job(context.store, job.id)
     return Recovered(job.id, job.switch, outcome.state, outcome.error)
 
 

@@ -1,27 +1,33 @@
-"""Replacing a dead device: by an administrator in the inventory, or by somebody with a one-time code on the switch.
+"""Replacing a dead device: by an administrator in the inventory, or by somebody else, allowed before, on the switch.
 
-A code is good for one device and two hours. Who has it chooses nothing: the replacement is what the switch sees at the
+That is whoever has a one-time code, or swipes the card that was named: for one device, within two hours. Who has it
+chooses nothing: the replacement is what the switch sees at the
 device's own port, of the same make. Inventory, switch and ledger change together: when the switch is rolled back, the
-old device has its place again, and the code is good again.
+old device has its place again, and code or card are good again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from controller.context import Context
+from controller.ledger.query import Filter, entries
 from controller.network.apply import apply_changes
 from controller.network.planning import expected_states
 from controller.network.reading import Finished, own_macs, read_switches
 from controller.store import inventory, swaps
 from controller.store.swaps import SwapPermit
 from drivers.flow import Listener, State
+from policies import canonical
+from policies.cards.case import Case, read_case
 from policies.errors import EquipmentError, InputError, NotFound, SafetyRefusal
 from policies.model import Binding, Device, ObservedSwitch, SwitchChanges
 from policies.plan import plan_switch
 from policies.site import Switch
-from policies.swap import replacement
+from policies.swap import SWIPE_COUNTS, replacement, swiped
 from policies.texts import t
 
 #: For how long a code is good, at most.
@@ -50,39 +56,34 @@ def in_inventory(site: Context, old: Device, new: Device, reason: str) -> None:
         act.done()
 
 
-def allow(site: Context, device: Device, reason: str, length: timedelta) -> tuple[str, datetime]:
-    """Allow one swap of a device; gives the code, and until when it is good.
+def allow(site: Context, device: Device, reason: str, length: timedelta, card: str = "") -> tuple[str, datetime]:
+    """Allow one swap of a device; gives the code ("" with `card`: its holder swipes), and until when it is good.
 
-    Raises NotFound when the device is bound nowhere.
+    `card` is a pseudonym. Raises NotFound when the device is bound nowhere.
     """
     binding = _bound(site, device)
     until = site.clock() + min(length, LONGEST)
     data = {"mac": device.mac, "port": f"{binding.switch}/{binding.port}", "reason": reason, "until": until.isoformat()}
+    data |= {"card": card} if card else {}
     with site.store.transaction():
-        code = swaps.make_permit(site.store, device.name, device.mac, site.actor, reason, until)
+        given = swaps.Allowance(device.name, device.mac, site.actor, reason, until, card)
+        code = swaps.make_permit(site.store, given)
         site.ledger.append("swap.allowed", device.name, data, site.actor)
-    return code, until
+    return "" if card else code, until
 
 
-def find(site: Context, device: Device, code: str, finished: Finished) -> Found:
-    """Check the code, read the switch, and say what takes the device's place; nothing is changed.
+def find(site: Context, device: Device, code: str | None, finished: Finished) -> Found:
+    """Check the code (None: the swipe of the card that was named), read the switch, and say what takes the place.
+
+    Nothing is changed.
 
     Raises:
-        SafetyRefusal: the code is not good, or what is there may not take the place.
+        SafetyRefusal: code or swipe are not good, or what is there may not take the place.
         EquipmentError: the switch could not be read.
 
     """
     binding = _bound(site, device)
-    permit = swaps.permit_of(site.store, device.name, site.clock())
-    if permit is None or permit.mac != device.mac or not swaps.fits(site.store, permit, code):
-        site.ledger.append("swap.code_refused", device.name, {}, site.actor)
-        raise SafetyRefusal(
-            t("the code is not good for this device"),
-            where=device.name,
-            next_step=t(
-                "compare it letter by letter, or ask for a new one: portseal swap {device} --allow", device=device.name
-            ),
-        )
+    permit = permit_by_card(site, device) if code is None else _by_code(site, device, code)
     switch = site.site.switch(binding.switch)
     if switch is None:
         raise NotFound(
@@ -141,6 +142,56 @@ def _on_the_switch(site: Context, switch: Switch, found: Found, listener: Listen
         where=switch.name,
         next_step=t("look at the switch") if error is None else error.next_step,
     )
+
+
+def _by_code(site: Context, device: Device, code: str) -> SwapPermit:
+    permit = _permit(site, device)
+    if permit is None or permit.card or not swaps.fits(site.store, permit, code):
+        site.ledger.append("swap.code_refused", device.name, {}, site.actor)
+        raise SafetyRefusal(
+            t("the code is not good for this device"),
+            where=device.name,
+            next_step=t(
+                "compare it letter by letter, or ask for a new one: portseal swap {device} --allow", device=device.name
+            ),
+        )
+    return permit
+
+
+def permit_by_card(site: Context, device: Device) -> SwapPermit:
+    """Give the permit for a device whose card was just swiped; raises SafetyRefusal, and the ledger tells of it."""
+    permit, now = _permit(site, device), site.clock()
+    if permit is None or not permit.card:
+        raise SafetyRefusal(
+            t("no card is allowed to replace this device now"),
+            where=device.name,
+            next_step=t(
+                "have an administrator allow it: portseal swap {device} --allow --card CARD", device=device.name
+            ),
+        )
+    if not swiped(_swipes(site, now), permit.card, permit.made_at, now):
+        site.ledger.append("swap.card_refused", device.name, {"card": permit.card}, site.actor)
+        raise SafetyRefusal(
+            t("the card that is allowed to replace this device was not swiped in the last minutes"),
+            where=device.name,
+            next_step=t("swipe it at a reader of this site, then repeat it"),
+        )
+    return permit
+
+
+def _permit(site: Context, device: Device) -> SwapPermit | None:
+    """Give the permit that is good now for the device as it is in the inventory."""
+    permit = swaps.permit_of(site.store, device.name, site.clock())
+    return permit if permit is not None and permit.mac == device.mac else None
+
+
+def _swipes(site: Context, now: datetime) -> Iterator[Case]:
+    """Give the last minutes' swipes as they were decided, newest first."""
+    where = Filter(kind="swipe", since=now - SWIPE_COUNTS)
+    for each in entries(site.store, where, newest_first=True):
+        if (case := each.data.get("case")) is not None:
+            with suppress(InputError):  # decided by other rules, before an upgrade
+                yield read_case(canonical.encode(case))
 
 
 def _bound(site: Context, device: Device) -> Binding:

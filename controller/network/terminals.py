@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from controller.context import Context
+from controller.findings.egress import sights_of
 from controller.findings.openings import lists_of, uses_of
 from controller.store.terminals import SKEW, has_revoked_key, kept_censuses, put_census, refuse_older, trusted_key
 from policies.codec import stamp
-from policies.comply import comply_openings, comply_terminals, verdict
+from policies.comply import comply_egress, comply_openings, comply_terminals, verdict
 from policies.errors import InputError, SafetyRefusal, UsageError
 from policies.keys import PublicKey
 from policies.messages.evidence import SignedCensus, read_evidence
@@ -35,7 +36,7 @@ class Taken:
 
 
 def terminal_findings(context: Context, days: int | None = None) -> list[Finding]:
-    """Judge every declared terminal for 7.2a, 7.2b and 7.2c: by its kept census, and by the ledger over `days` back.
+    """Judge every declared terminal for 7.2a to 7.2d: by its kept census, and by the ledger over `days` back.
 
     One that the site does not declare (any more) is judged as long as its census is fresh: then it still reports.
     """
@@ -51,6 +52,7 @@ def terminal_findings(context: Context, days: int | None = None) -> list[Finding
     return [
         *comply_terminals(context.site, evidence, now),
         *comply_openings(context.site, evidence, uses, lists, now),
+        *comply_egress(context.site, sights_of(context, since), now),
     ]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 
 from controller.store.open import Row, Store
 from controller.store.process import Process
@@ -17,6 +18,10 @@ from policies.codec import moment_of, stamp
 from policies.errors import Busy, InputError, NotFound, StorageFailed
 from policies.model import ObservedSwitch, SwitchChanges
 from policies.texts import t
+
+#: Jobs (database, number) that this process will not go on with, though their end could not be written: the disk was
+#: full. Without them a process that lives on would never recover its own, and tell everybody to wait for it.
+_left: set[tuple[Path, int]] = set()
 
 
 class JobState(StrEnum):
@@ -126,13 +131,19 @@ def end_job(store: Store, job_id: int, state: JobState, reason: str = "") -> Non
         raise _unknown(job_id)
 
 
+def leave_job(store: Store, job_id: int) -> None:
+    """Say that this process is done with a job; one that still runs in the journal is then one to be recovered."""
+    _left.add((store.path, job_id))
+
+
 def adopt_job(store: Store, job_id: int) -> bool:
     """Take an unfinished job over for recovery, in one step; False when its process lives or another took it."""
     with store.transaction() as connection:
-        row = connection.execute("SELECT process FROM job WHERE id = ? AND state = 'running'", (job_id,)).fetchone()
-        if row is None or not Process.parse(row["process"]).gone():
+        row = connection.execute("SELECT id, process FROM job WHERE id = ? AND state = 'running'", (job_id,)).fetchone()
+        if row is None or not _abandoned(store, row):
             return False
         connection.execute("UPDATE job SET process = ? WHERE id = ?", (str(Process.current()), job_id))
+    _left.discard((store.path, job_id))
     return True
 
 
@@ -154,9 +165,14 @@ def jobs(store: Store, *, switch: str | None = None, limit: int = 50) -> tuple[J
 
 
 def unfinished(store: Store) -> tuple[Job, ...]:
-    """Give the running jobs whose process is gone (killed, or the machine was restarted), oldest first."""
+    """Give the running jobs whose process is gone (killed, or the machine was restarted) or has left them, in order."""
     rows = store.rows("SELECT * FROM job WHERE state = 'running' ORDER BY id")
-    return tuple(_job(store, row) for row in rows if Process.parse(row["process"]).gone())
+    return tuple(_job(store, row) for row in rows if _abandoned(store, row))
+
+
+def _abandoned(store: Store, row: Row) -> bool:
+    process = Process.parse(row["process"])
+    return process.gone() or ((store.path, row["id"]) in _left and process == Process.current())
 
 
 def _job(store: Store, row: Row) -> Job:

@@ -14,6 +14,10 @@ from policies.codec import moment_of, stamp
 from policies.errors import Busy
 from policies.texts import t
 
+#: Tokens of leases that this process is done with, though the disk did not let it say so. Without them whoever runs on
+#: after a full disk was told to wait for itself.
+_done_with: set[str] = set()
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
@@ -36,7 +40,7 @@ def acquire(store: Store, switch: str, owner: str, ttl: timedelta) -> Lease:
     lease = Lease(switch, owner, secrets.token_hex(16), now, now + ttl)
     with store.transaction() as connection:
         row = connection.execute("SELECT * FROM lease WHERE switch = ?", (switch,)).fetchone()
-        if row is not None and _held(Process.parse(row["process"]), row["expires"] > stamp(now)):
+        if row is not None and _held(row, now):
             raise _busy(row)
         connection.execute(
             "INSERT OR REPLACE INTO lease (switch, owner, token, process, acquired, expires) VALUES (?, ?, ?, ?, ?, ?)",
@@ -68,7 +72,9 @@ def hold(store: Store, switch: str, owner: str, ttl: timedelta) -> Iterator[Leas
     try:
         yield lease
     finally:
+        _done_with.add(lease.token)
         release(store, lease)
+        _done_with.discard(lease.token)
 
 
 def holders(store: Store) -> tuple[Lease, ...]:
@@ -77,12 +83,15 @@ def holders(store: Store) -> tuple[Lease, ...]:
     return tuple(
         Lease(row["switch"], row["owner"], "", moment_of(row["acquired"]), moment_of(row["expires"]))
         for row in rows
-        if not Process.parse(row["process"]).gone()
+        if not Process.parse(row["process"]).gone() and row["token"] not in _done_with
     )
 
 
-def _held(holder: Process, in_time: bool) -> bool:
-    return not holder.gone() and (in_time or holder.runs_here())
+def _held(row: Row, now: datetime) -> bool:
+    if row["token"] in _done_with:
+        return False
+    holder = Process.parse(row["process"])
+    return not holder.gone() and (row["expires"] > stamp(now) or holder.runs_here())
 
 
 def _busy(row: Row) -> Busy:

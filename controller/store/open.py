@@ -20,7 +20,7 @@ from policies.texts import Text, t
 #: File name of the database inside the site folder.
 FILE_NAME = "portseal.db"
 #: How many steps :mod:`controller.store.schema` has; kept in the file as PRAGMA user_version.
-VERSION = 7
+VERSION = 9
 #: "PSL1" in PRAGMA application_id, so that another program's database is not mistaken for ours.
 APPLICATION_ID = 0x50534C31
 #: Milliseconds to wait for another process's write.

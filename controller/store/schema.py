@@ -200,6 +200,9 @@ _SWAPS = (
     "CREATE TABLE retired_mac (mac TEXT PRIMARY KEY, device TEXT NOT NULL, at TEXT NOT NULL) STRICT, WITHOUT ROWID",
 )
 
+#: A swap that a card may do instead of a code.
+_SWAP_CARDS = ("ALTER TABLE swap_permit ADD COLUMN card TEXT NOT NULL DEFAULT ''",)
+
 _OFFLINE = (
     # A terminal's key that was taken away with its certificates: a lost terminal still has it.
     """CREATE TABLE terminal_key_revoked (
@@ -228,6 +231,13 @@ _LISTS_AND_LOCKS = (
     """CREATE TABLE lock_state (
         terminal TEXT NOT NULL, lock TEXT NOT NULL, report BLOB NOT NULL, heard_at TEXT NOT NULL, since TEXT NOT NULL,
         wrong TEXT NOT NULL DEFAULT '', PRIMARY KEY (terminal, lock)
+    ) STRICT, WITHOUT ROWID""",
+)
+
+_WATCH = (
+    # How a device behaves on the wire: the first value of each trait is taken as its own until a person says otherwise.
+    """CREATE TABLE fingerprint (
+        mac TEXT NOT NULL, trait TEXT NOT NULL, value TEXT NOT NULL, first_at TEXT NOT NULL, PRIMARY KEY (mac, trait)
     ) STRICT, WITHOUT ROWID""",
 )
 
@@ -278,4 +288,18 @@ def offline_grants(db: Database) -> None:
 def lists_and_locks(db: Database) -> None:
     """Add which list of cards was published last, and what anti-plug locks have said."""
     for statement in _LISTS_AND_LOCKS:
+        db.execute(statement)
+
+
+@migrations()
+def swaps_by_card(db: Database) -> None:
+    """Add the card that may do a swap in the place of a code."""
+    for statement in _SWAP_CARDS:
+        db.execute(statement)
+
+
+@migrations()
+def fingerprints(db: Database) -> None:
+    """Add how devices behave on the wire."""
+    for statement in _WATCH:
         db.execute(statement)

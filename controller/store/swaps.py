@@ -25,7 +25,10 @@ _MISREAD = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None})
 
 @dataclass(frozen=True, slots=True)
 class SwapPermit:
-    """A swap of one device that an administrator has allowed; `mac` is the device's when it was."""
+    """A swap of one device that an administrator has allowed; `mac` is the device's when it was.
+
+    `card` is the pseudonym of the card that may do it, "" where a code may.
+    """
 
     device: str
     mac: str
@@ -36,17 +39,34 @@ class SwapPermit:
     tries: int
     salt: bytes = field(repr=False)
     digest: bytes = field(repr=False)
+    card: str = ""
 
 
-def make_permit(store: Store, device: str, mac: str, actor: str, reason: str, expires: datetime) -> str:
-    """Keep a permit in the place of one before, and give its code, XXXX-XXXX: it is shown once, and kept nowhere."""
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What is allowed: the swap of `device`, which has `mac`, by `actor` for `reason`, until `expires`.
+
+    With `card`, the pseudonym of a card, its holder's swipe takes the place of a code.
+    """
+
+    device: str
+    mac: str
+    actor: str
+    reason: str
+    expires: datetime
+    card: str = ""
+
+
+def make_permit(store: Store, given: Allowance) -> str:
+    """Keep a permit in the place of one before, and give its code, XXXX-XXXX: it is shown once, and kept nowhere.
+
+    The code of one for a card is told to nobody.
+    """
     code = "".join(secrets.choice(_LETTERS) for _ in range(_LENGTH))
-    salt = secrets.token_bytes(16)
-    store.execute(
-        """INSERT OR REPLACE INTO swap_permit (device, mac, actor, reason, made_at, expires, tries, salt, digest)
-        VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?)""",
-        (device, mac, actor, reason, stamp(store.clock()), stamp(expires), salt, _digest(code, salt)),
-    )
+    salt, now = secrets.token_bytes(16), store.clock()
+    digest = _digest(code, salt)
+    _keep(store, SwapPermit(given.device, given.mac, given.actor, given.reason, now, given.expires, 0, salt, digest,
+                            given.card))  # fmt: skip
     return f"{code[:4]}-{code[4:]}"
 
 
@@ -72,14 +92,8 @@ def use_permit(store: Store, device: str) -> None:
 
 def give_back(store: Store, permit: SwapPermit) -> None:
     """Let a permit be good again that was used for nothing: the switch was rolled back."""
-    store.execute(
-        """INSERT OR IGNORE INTO swap_permit (device, mac, actor, reason, made_at, expires, tries, salt, digest)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-        (
-            permit.device, permit.mac, permit.actor, permit.reason, stamp(permit.made_at), stamp(permit.expires),
-            permit.tries, permit.salt, permit.digest,
-        ),
-    )  # fmt: skip
+    if store.row("SELECT 1 FROM swap_permit WHERE device = ?", (permit.device,)) is None:
+        _keep(store, permit)
 
 
 def retire(store: Store, mac: str, device: str) -> None:
@@ -94,6 +108,18 @@ def retired(store: Store) -> frozenset[str]:
     return frozenset(row["mac"] for row in store.rows("SELECT mac FROM retired_mac"))
 
 
+def _keep(store: Store, permit: SwapPermit) -> None:
+    store.execute(
+        """INSERT OR REPLACE INTO swap_permit
+        (device, mac, actor, reason, made_at, expires, tries, salt, digest, card)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        (
+            permit.device, permit.mac, permit.actor, permit.reason, stamp(permit.made_at), stamp(permit.expires),
+            permit.tries, permit.salt, permit.digest, permit.card,
+        ),
+    )  # fmt: skip
+
+
 def _digest(code: str, salt: bytes) -> bytes:
     return hashlib.scrypt(code.encode("utf-8"), salt=salt, n=1 << 14, r=8, p=1)
 
@@ -101,5 +127,6 @@ def _digest(code: str, salt: bytes) -> bytes:
 def _permit(row: Row) -> SwapPermit:
     made, expires = moment_of(row["made_at"]), moment_of(row["expires"])
     return SwapPermit(
-        row["device"], row["mac"], row["actor"], row["reason"], made, expires, row["tries"], row["salt"], row["digest"]
-    )
+        row["device"], row["mac"], row["actor"], row["reason"], made, expires, row["tries"], row["salt"],
+        row["digest"], row["card"],
+    )  # fmt: skip

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from controller.broker.say import Say
 from controller.context import Context
 from controller.store import traps as store
-from controller.store.inventory import binding_of, device_by_mac
+from controller.store.inventory import binding_of, bindings, device_by_mac
 from controller.store.traps import Told
 from controller.traps.gather import MOST_MACS, Address, Gather, Heard, Key, Round
 from controller.traps.judging import Judging
@@ -31,6 +31,8 @@ _log = logging.getLogger("portseal.traps")
 
 #: A row ends when nothing came for QUIET, or when it is LONGEST old; a reading is asked for again after AGAIN.
 QUIET, LONGEST, AGAIN = timedelta(minutes=5), timedelta(hours=1), timedelta(minutes=1)
+#: The same for unknown ones: some switches tell of their fans all day.
+AGAIN_UNKNOWN = timedelta(minutes=10)
 #: A refused sender, and losses, are told to the ledger again after this; and so many strangers in an hour at most.
 TOLD_AGAIN, MOST_TOLD = timedelta(minutes=10), 20
 #: Claims that are written down in one commit: others of the loop, such as swipes, have their turn in between.
@@ -42,7 +44,7 @@ RECORDED = frozenset({
     Kind.VIOLATION, Kind.BLOCKED, Kind.RECOVERED, Kind.MAC_MOVED, Kind.MAC_LEARNED, Kind.CONFIG, Kind.STARTED,
 })  # fmt: skip
 #: Kinds that no reading could say more about.
-_NOT_READ = frozenset({Kind.UNKNOWN, Kind.LOGIN, Kind.MAC_REMOVED})
+_NOT_READ = frozenset({Kind.LOGIN, Kind.MAC_REMOVED})
 #: The cause of a learned MAC that belongs where it is; another one's is "foreign".
 _KNOWN, _FOREIGN = "known", "foreign"
 
@@ -152,10 +154,11 @@ class Desk:
         ):
             port, key = "", replace(key, cause="*")
             known = store.open_row(self._context.store, switch.name, port, key.kind, key.cause)
-        read = key.kind not in _NOT_READ and key.cause != _KNOWN
+        read = self._worth_reading(switch, key)
         if known is not None:
             told = _more(known, heard)
-            if read and told.reading != "waiting" and (told.read_at is None or now - told.read_at >= AGAIN):
+            again = AGAIN_UNKNOWN if key.kind is Kind.UNKNOWN else AGAIN
+            if read and told.reading != "waiting" and (told.read_at is None or now - told.read_at >= again):
                 told = replace(told, reading="waiting")
         else:
             told = _first(switch.name, port, key, heard, reading="waiting" if read else "none")
@@ -167,6 +170,12 @@ class Desk:
         said, entry = record(self._context, f"trap.{key.kind}", told.subject, _claims(told))
         store.put(self._context.store, replace(told, entry=entry, recorded=told.count))
         return said
+
+    def _worth_reading(self, switch: Switch, key: Key) -> bool:
+        """Tell whether a reading may say more; what nobody knows may be a violation where something is bound."""
+        if key.kind is Kind.UNKNOWN:
+            return bool(bindings(self._context.store, switch.name))
+        return key.kind not in _NOT_READ and key.cause != _KNOWN
 
     def _ends(self, now: datetime, wanted: set[str]) -> list[Say]:
         """End rows that have gone quiet, and tell the ledger how much there was; ask again where nobody answered."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import select
@@ -24,6 +25,8 @@ _log = logging.getLogger("portseal.traps")
 BUFFER = 16 << 20
 #: Socket option by which Linux tells how many datagrams it had no room for (socket(7)); Python has no name for it.
 _SO_RXQ_OVFL = 40
+#: IP_FREEBIND (ip(7)): an address may be bound before it is there; Python has no name for it either.
+_IP_FREEBIND = 15
 _COUNT = struct.Struct("=I")
 #: Datagrams that are read before others have their turn, and seconds between two calls of `news`.
 _AT_ONCE, _NEWS_EVERY = 256, 0.05
@@ -42,7 +45,12 @@ class Listener:
     ) -> None:  # fmt: skip
         self._receiver, self._gather, self._clock, self._news = receiver, gather, clock, news
         self.agents: Agents = {}
+        self._address = address
         self._socket = _bound(address)
+        if not self.present:
+            _log.warning(
+                "notifications: this machine has no address %s now; they are received as soon as it has", address[0]
+            )
         self._dropped = 0
         self._wake, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._thread = threading.Thread(target=self._run, name="traps", daemon=True)
@@ -51,6 +59,17 @@ class Listener:
     def port(self) -> int:
         """The UDP port."""
         return int(self._socket.getsockname()[1])
+
+    @property
+    def present(self) -> bool:
+        """Whether this machine has the address now."""
+        host, _ = self._address
+        with socket.socket(_family(host), socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as probe:
+            try:
+                probe.bind((host, 0))
+            except OSError as error:
+                return error.errno != errno.EADDRNOTAVAIL
+        return True
 
     def start(self) -> None:
         """Begin to receive."""
@@ -131,17 +150,25 @@ class Listener:
         return bool(more)
 
 
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
 def _bound(address: Address) -> socket.socket:
-    """Give a socket at the address, with a large buffer; raises EquipmentError."""
+    """Give a socket at the address, with a large buffer; raises EquipmentError.
+
+    An address that is not there is bound all the same: an interface that comes up late, or a lab that is down, is no
+    reason for the controller not to serve card readers and terminals.
+    """
     host, port = address
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    made = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+    made = socket.socket(_family(host), socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
     try:
         made.setsockopt(socket.SOL_SOCKET, _SO_RXQ_OVFL, 1)
         try:
             made.setsockopt(socket.SOL_SOCKET, getattr(socket, "SO_RCVBUFFORCE", 33), BUFFER)
         except PermissionError:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+        made.setsockopt(socket.SOL_IP, _IP_FREEBIND, 1)
         made.bind((host, port))
     except OSError as error:
         made.close()

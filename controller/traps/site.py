@@ -87,7 +87,8 @@ class TrapReceiver:
         """Give the counters since the start, for people."""
         totals = self.gather.totals
         return {
-            "listen": self._context.site.traps.listen, "port": self.listener.port, "engine": self.engine.hex(),
+            "listen": self._context.site.traps.listen, "port": self.listener.port, "present": self.listener.present,
+            "engine": self.engine.hex(),
             "received": totals.received, "taken": totals.taken, "refused": totals.refused, "lost": totals.lost,
             "overflow": totals.overflow,
         }  # fmt: skip

@@ -1,1 +1,1 @@
-"""Traps, events and the packet watch between two checks: will live here."""
+"""The watch of the wire: a child process reads frames and judges them, this side starts it and keeps what it tells."""

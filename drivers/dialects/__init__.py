@@ -12,7 +12,7 @@ from policies.site import Switch
 from policies.texts import t
 
 #: Platform folders, in the order in which they are shown.
-PLATFORMS = ("cisco_ios", "huawei_vrp", "huawei_vrpv8", "h3c_comware", "ruijie_os", "openvswitch")
+PLATFORMS = ("cisco_ios", "huawei_vrp", "huawei_vrpv8", "h3c_comware", "ruijie_os", "openvswitch", "linux_bridge")
 
 
 #: Platforms that Portseal can write to over SNMP, because a product has proved it on them: `snmp.py` in their folder.

@@ -131,9 +131,14 @@ class SnmpSession:
             try:
                 return ask(fast, repetitions)
             except Exception as error:  # the libraries' exceptions have no common base; _weigh sorts them
-                if self._weigh(fast, error) is not Kind.UNREADABLE:
+                discovered = fast.discovered()
+                if (kind := self._weigh(fast, error)) is not Kind.UNREADABLE:
                     unanswered += 1
                     if unanswered > self.access.retries:
+                        if discovered and kind is Kind.SILENT and not self.answered and self.access.priv_password:
+                            # The agent told its engine id, took the authentication and dropped what it could not
+                            # decrypt, each time: one datagram that is lost says nothing of passwords.
+                            raise wrong_credentials(self.access.where) from error
                         raise
                 elif repetitions == 1:
                     _log.info("%s: gufo-snmp cannot decode %s, asking through pysnmp", self.access.where, label(oid))
@@ -143,11 +148,7 @@ class SnmpSession:
     def _weigh(self, fast: GufoLink, error: Exception) -> Kind:
         """Tell what `error` means when another attempt makes sense; raise it when none does."""
         kind = kind_of(error)
-        discovered = fast.discovered()
         fast.close()
-        if kind is Kind.SILENT and discovered and not self.answered and self.access.priv_password:
-            # The agent told its engine id, took the authentication and dropped what it could not decrypt.
-            raise wrong_credentials(self.access.where) from error
         # Credentials that were good a moment ago: the agent has restarted, and its engine's clock with it.
         again = {Kind.SILENT, Kind.UNREADABLE, *([Kind.CREDENTIALS] if self.answered else [])}
         if kind is None or kind not in again or isinstance(error, CircularAnswer):

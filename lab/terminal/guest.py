@@ -65,7 +65,7 @@ def build(folder: Path | None = None) -> Image:
     """
     cache = folder or default_folder()
     suite = choose_suite()
-    kernel = _kernel_in_lists() if suite == host_suite() else ""
+    kernel = kernel_in_lists() if suite == host_suite() else ""
     system = kept(cache, "system", _system_key(suite, kernel), lambda into: _make_system(into, suite))
     distributions, programs, sources = code.libraries(), code.programs(), code.own_sources()
     recipe = _recipe("code.py", "cpio.py", "userland.py")
@@ -123,7 +123,7 @@ def mirrors(suite: str) -> tuple[str, ...]:
     return next(((str(each),) for each in _SOURCES if each.is_file() and each.read_text("utf-8").strip()), ())
 
 
-def _kernel_in_lists() -> str:
+def kernel_in_lists() -> str:
     """Give the kernel that apt knows here, so that an update of Debian's kernel makes the guest anew; empty if none."""
     try:
         asked = ["apt-cache", "show", "--no-all-versions", "linux-image-amd64"]

@@ -61,25 +61,34 @@ class System:
     entries: dict[str, Entry]
 
 
-def unpack(suite: str, python: tuple[int, int], mirrors: Iterable[str]) -> System:
-    """Fetch and unpack the packages of a Debian `suite` from `mirrors` (empty: Debian's own).
+def unpack(
+    suite: str,
+    python: tuple[int, int] | None,
+    mirrors: Iterable[str],
+    packages: Iterable[str] = PACKAGES,
+    modules: Iterable[str] = MODULES,
+) -> System:
+    """Fetch and unpack `packages` and kernel `modules` of a Debian `suite` from `mirrors` (empty: Debian's own).
+
+    With `python` the guest has that Python, and the files of a terminal; without it they are the caller's to add.
 
     Raises:
         EquipmentError: the packages cannot be fetched, or a program is missing.
 
     """
-    name = "python{}.{}".format(*python)
-    packages = ",".join((*PACKAGES, f"{name}-minimal", f"lib{name}-stdlib"))
+    name = "python{}.{}".format(*python) if python is not None else ""
+    wanted = ",".join((*packages, *((f"{name}-minimal", f"lib{name}-stdlib") if name else ())))
     with tempfile.TemporaryDirectory(prefix="portseal-guest-") as temporary:
         archive = Path(temporary) / "root.tar"
-        _fetch(["--variant=extract", f"--include={packages}", suite, str(archive), *mirrors])
+        _fetch(["--variant=extract", f"--include={wanted}", suite, str(archive), *mirrors])
         with tarfile.open(archive) as tar:
             members = {path: member for member in tar if (path := _merged(member.name))}
             kernel = next(path for path in sorted(members) if path.startswith("boot/vmlinuz-"))
             version = kernel.removeprefix("boot/vmlinuz-")
             entries = dict(_userland(tar, members))
-            entries |= _modules(tar, members, version, Path(temporary))
-            entries |= _compiled(entries, name, Path(temporary))
+            entries |= _modules(tar, members, version, Path(temporary), modules)
+            if name:
+                entries |= _compiled(entries, name, Path(temporary))
             entries |= _skeleton(name)
             return System(_read(tar, members[kernel]), version, entries)
 
@@ -130,7 +139,11 @@ def _userland(tar: tarfile.TarFile, members: dict[str, tarfile.TarInfo]) -> Iter
 
 
 def _modules(
-    tar: tarfile.TarFile, members: dict[str, tarfile.TarInfo], version: str, temporary: Path
+    tar: tarfile.TarFile,
+    members: dict[str, tarfile.TarInfo],
+    version: str,
+    temporary: Path,
+    wanted: Iterable[str],
 ) -> dict[str, Entry]:
     """Give the wanted modules with what they need, and the tables that modprobe reads."""
     root = f"usr/lib/modules/{version}"
@@ -143,7 +156,7 @@ def _modules(
     tables = stage / "lib/modules" / version
     tables.mkdir(parents=True)
     found: dict[str, Entry] = {}
-    waiting = [name for name in MODULES if name in paths]
+    waiting = [name for name in wanted if name in paths]
     while waiting:
         path = paths[waiting.pop()]
         if path in found:
@@ -208,7 +221,7 @@ def _skeleton(python: str) -> dict[str, Entry]:
         "tmp": folder(0o1777),
         **{name: link(f"usr/{name}") for name in ("bin", "sbin", "lib", "lib64")},
         "usr/bin/sh": link("dash"),
-        "usr/bin/python3": link(python),
+        **({"usr/bin/python3": link(python)} if python else {}),
         "etc/passwd": file(b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"),
         "etc/group": file(b"root:x:0:\nnogroup:x:65534:\n"),
         "etc/hostname": file(b"terminal\n"),

@@ -63,6 +63,17 @@ def decide(case: Case) -> Outcome:
     return _open(case, reader, card, case.purpose)
 
 
+def fault_of_swipe(case: Case) -> str:
+    """Name what is wrong with the swipe itself or with whose card it is, or "" (a code of :data:`CODES`).
+
+    It does not ask what the card may open: for who only has to show who stands there.
+    """
+    wrong = _swipe(case, case.presented, case.reader, answered=False)
+    if wrong or case.card is None:
+        return wrong or "unknown_card"
+    return _standing(case.card, case.now)
+
+
 def replay(data: bytes) -> Outcome:
     """Decide a recorded case again; raises InputError as :func:`read_case` does."""
     case = read_case(data)

@@ -16,7 +16,7 @@ from policies.model import (
     Verdict,
     changed_fields,
 )
-from policies.plan import SETTINGS, able, unguarded
+from policies.plan import SETTINGS, unable, unguarded
 from policies.settings import SETTING_WORDS
 from policies.texts import Text, t
 
@@ -49,7 +49,7 @@ def judge(expected: ExpectedSwitch, observed: ObservedSwitch, sight: Sight) -> I
             text = t("the binding could not be read: {settings}", settings=SETTING_WORDS[lacking[0]])
             yield Finding("7.1c", subject, Verdict.UNVERIFIED, text, at)
         else:
-            names = ", ".join(device.name for device in wanted.devices)
+            names = ", ".join([device.name for device in wanted.devices])
             yield Finding("7.1c", subject, Verdict.PASS, t("bound to {devices}, as read back", devices=names), at)
     yield _startup(expected, observed)
 
@@ -63,9 +63,10 @@ def _capabilities(expected: ExpectedSwitch, observed: ObservedSwitch, bound: lis
 
 
 def _wrong(wanted: ExpectedPort, seen: ObservedPort, observed: ObservedSwitch, sight: Sight) -> Iterator[Text]:
-    differing = changed_fields(seen.config, able(wanted.config, observed, wanted.name))
-    for name in differing:
-        yield _DIFFERS[name]
+    lacking = unable(wanted.config, observed, wanted.name)
+    for name in changed_fields(seen.config, wanted.config):
+        if name not in lacking:
+            yield _DIFFERS[name]
     if unguarded(wanted.config, observed):
         yield t(
             "IP is not bound: the switch does not enforce source guard on VLAN {vlan}; on Cisco, enable DHCP snooping",
@@ -77,8 +78,9 @@ def _wrong(wanted: ExpectedPort, seen: ObservedPort, observed: ObservedSwitch, s
         yield t("a voice VLAN {vlan} is open beside the binding", vlan=seen.voice_vlan)
     if seen.oper is Oper.BLOCKED:
         yield t("the switch has shut it ({cause})", cause=seen.blocked_cause or "?")
+    here = (observed.switch, wanted.name)
     for device in wanted.devices:
-        for switch, port in sorted(sight.places(device.mac) - {(observed.switch, wanted.name)}):
+        for switch, port in sight.elsewhere(device.mac, here):
             yield t("{device} is seen on {port} instead", device=device.name, port=f"{switch}/{port}")
 
 

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from policies.model import ExpectedSwitch, ObservedPort, ObservedSwitch, Oper, PortRole
 from policies.site import Site, Switch
 
+#: A link that may carry frames.
+_MAY_BE_UP = (Oper.UP, Oper.UNKNOWN)
+
 
 class Sight:
     """Where MACs are, over every reading that there is.
@@ -29,9 +32,15 @@ class Sight:
         for name, seen in observed.items():
             self._look(name, seen)
 
-    def places(self, mac: str) -> set[tuple[str, str]]:
-        """Give the (switch, port) on whose own wire the MAC is now: learned, link up, neither trunk nor leading on."""
-        return self._places.get(mac, set())
+    def elsewhere(self, mac: str, here: tuple[str, str]) -> list[tuple[str, str]]:
+        """Give the (switch, port) but `here` on whose own wire the MAC is now.
+
+        That is where it is learned, the link is up, and the port is neither a trunk nor leads on.
+        """
+        places = self._places.get(mac)
+        if not places or (len(places) == 1 and here in places):
+            return []
+        return sorted(places - {here})
 
     def judged_elsewhere(self, mac: str, switch: str) -> bool:
         """Tell whether a MAC behind an uplink of `switch` is at home on another switch, and judged there.
@@ -45,7 +54,8 @@ class Sight:
         names = (port.name, port.channel) if port.channel else (port.name,)
         wanted = self._expected.get(switch)
         if wanted is not None:
-            return PortRole.UPLINK in [wanted.ports[name].role for name in names if name in wanted.ports]
+            ports = wanted.ports
+            return any(name in ports and ports[name].role is PortRole.UPLINK for name in names)
         declared = self._site.switch(switch)
         return declared is not None and any(_declared_to_lead_on(declared, name) for name in names)
 
@@ -69,10 +79,11 @@ class Sight:
             if judged:
                 for mac in self.on_face_vlan(port):
                     self._judged.setdefault(mac, set()).add(switch)
-            if port.oper in (Oper.UP, Oper.UNKNOWN) and not port.is_trunk:
+            if port.oper in _MAY_BE_UP and not port.is_trunk:
+                here = switch, name
                 for entry in port.learned:
                     if entry.kind == "dynamic":
-                        self._places.setdefault(entry.mac, set()).add((switch, name))
+                        self._places.setdefault(entry.mac, set()).add(here)
 
 
 def _declared_to_lead_on(switch: Switch, port: str) -> bool:

@@ -19,6 +19,7 @@ from drivers.dialect import Dialect, Read
 from drivers.dialects import PLATFORMS, dialect
 from drivers.observe import observe
 from drivers.parse import Row, parse
+from drivers.render import fill
 from policies.model import ObservedSwitch, PortConfig
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
@@ -110,8 +111,16 @@ def anchored(data: Conformance, kind: str) -> str:
     return re.sub(r"\(\?P<host>(?:[^()\\]|\\.)*\)", re.escape(data.host), pattern)
 
 
+def typed(spoken: Dialect, command: str) -> str:
+    """Give a command as it is typed where the site has set nothing: with the dialect's own parameters in it."""
+    return fill(command, spoken.parameters)
+
+
 def answers_of(platform: str, transcript: str) -> dict[str, str]:
-    """Give the answers of a transcript by command; the first line of a file is its source and is left out."""
+    """Give the answers of a transcript by command, as it was typed.
+
+    The first line of a file is its source and is left out.
+    """
     return {
         path.stem.replace("_", " "): path.read_text("utf-8").partition("\n")[2]
         for path in (FOLDER / platform / transcript).glob("*.txt")
@@ -124,7 +133,8 @@ def seen(spoken: Dialect, said: Mapping[str, str]) -> ObservedSwitch:
     for read in spoken.reads:
         if not read.observe or read.each:
             continue
-        known = next((words for words in (read.command, *read.aliases) if words in said), None)
+        words = [typed(spoken, each) for each in (read.command, *read.aliases)]
+        known = next((each for each in words if each in said), None)
         if known is not None:
             answers.append((read, parse(read, said[known], where="transcript")))
         else:

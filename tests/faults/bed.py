@@ -233,4 +233,8 @@ def bed_of(platform: str, configuration: str = "") -> Bed:
         from tests.faults.ovs_bed import OvsBed
 
         return OvsBed(configuration)
+    if platform == "linux_bridge":
+        from tests.faults.bridge_bed import BridgeBed
+
+        return BridgeBed(configuration)
     return PersonaBed(platform, configuration)

@@ -62,7 +62,7 @@ def fill(folder: Path, leaving: int) -> Path:
     return ballast
 
 
-@pytest.mark.parametrize("leaving", [0, 8192, 16384, 24576, 32768, 49152, 65536, 98304])
+@pytest.mark.parametrize("leaving", [0, 8192, 16384, 24576, 32768, 40960, 49152, 57344, 65536, 81920, 98304, 131072])
 def test_a_full_disk_leaves_the_switch_old_or_new_and_known(
     small_disk: Path, switch: LoopbackSwitch, leaving: int, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -37,4 +38,13 @@ def test_every_vendors_switch_is_sealed_and_given_back(lab_absent: Lab, tmp_path
 def test_a_killed_apply_leaves_no_vendors_switch_in_between(lab_absent: Lab, tmp_path: Path) -> None:
     told = proved("vendors_kill", tmp_path)
     assert len(told) > 70
+    assert [sentence for sentence, held in told.items() if not held] == []
+
+
+def test_every_vendors_violation_is_told_read_and_recorded(lab_absent: Lab) -> None:
+    # Not in pytest's folders: a broker that root starts becomes another user, who cannot enter them.
+    with tempfile.TemporaryDirectory(prefix="portseal-traps-") as folder:
+        Path(folder).chmod(0o755)
+        told = proved("vendors_traps", Path(folder) / "site")
+    assert len(told) == 5 * 4 + 3
     assert [sentence for sentence, held in told.items() if not held] == []

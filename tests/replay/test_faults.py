@@ -15,7 +15,10 @@ from tests.faults.runs import JOBS, PHASES, Case, cases, exchanges, run, undistu
 #: Every so many runs; a prime number, so that kinds, places and jobs are all met.
 STRIDE = 89
 #: Dialects that the walk does not cover, and what covers them.
-ELSEWHERE = {"openvswitch": "tests/lab/test_lab_openvswitch.py, since it needs root and a real Open vSwitch"}
+ELSEWHERE = {
+    "openvswitch": "tests/lab/test_lab_openvswitch.py, since it needs root and a real Open vSwitch",
+    "linux_bridge": "tests/lab/test_lab_linux_bridge.py, since it needs QEMU",
+}
 
 
 def test_the_walk_covers_every_dialect_of_a_vendor() -> None:

@@ -70,6 +70,23 @@ def test_the_network_verbs_print_what_the_document_says(
     same(example("discover"), by_ssh, "discover")
 
 
+def test_proposals_are_shown_to_a_person_and_told_as_the_document_says(
+    switch: LoopbackSwitch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = write_site(tmp_path / "proposals", switch)
+    here = ["--site", str(site), "--lang", "en"]
+    told = answer(capsys, *here, "discover", "--proposals")
+    assert set(told) == {*example("discover"), "proposals"}
+    bindings = told["proposals"]["bindings"]
+    assert bindings
+    same(example("discover --proposals")["proposals"]["bindings"], bindings, "discover --proposals")
+    assert run(cli, [*here, "discover", "--propose", str(tmp_path / "list.csv")]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    for each in bindings:
+        assert f"{each['confidence']} {each['mac']} {each['switch']}/{each['port']} {each['vlan']} " in shown
+    assert (tmp_path / "list.csv").read_text("utf-8-sig").count("\n") == 1 + len(bindings)
+
+
 def test_one_switch_by_address_needs_no_site_and_has_two_flat_lists(
     switch: LoopbackSwitch, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -224,7 +224,7 @@ def test_a_session_outlives_the_agents_restart(way: Callable[[int], ResolvedSnmp
 
 
 class BadAgent(threading.Thread):
-    """A UDP socket that answers every datagram with what `answer` makes of it."""
+    """A UDP socket that answers every datagram with what `answer` makes of it; with nothing when that is empty."""
 
     def __init__(self, answer: Callable[[bytes, int], bytes]) -> None:
         super().__init__(daemon=True)
@@ -238,7 +238,8 @@ class BadAgent(threading.Thread):
             request, sender = self.socket.recvfrom(65_535)
             if request == b"stop":
                 return
-            self.socket.sendto(self.answer(request, count), sender)
+            if answer := self.answer(request, count):
+                self.socket.sendto(answer, sender)
 
     def __enter__(self) -> int:
         self.start()
@@ -249,6 +250,23 @@ class BadAgent(threading.Thread):
             other.sendto(b"stop", ("127.0.0.1", self.port))
         self.join(10)
         self.socket.close()
+
+
+@pytest.mark.parametrize("lost", range(4))
+def test_one_lost_datagram_is_no_wrong_password(lost: int, agent: int) -> None:
+    """What is not answered right after the engine told its identity looks like what could not be decrypted."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as onward:
+        onward.settimeout(5)
+        onward.connect(("127.0.0.1", agent))
+
+        def relayed(request: bytes, count: int) -> bytes:
+            if count == lost:
+                return b""
+            onward.send(request)
+            return onward.recv(65_535)
+
+        with BadAgent(relayed) as port, SnmpSession(v3(port)) as session:
+            assert session.walk(Oid.IF_NAME)
 
 
 def tlv(tag: int, content: bytes) -> bytes:

@@ -89,6 +89,15 @@ class TestTheSwitchItself:
             assert made.of("violation.confirmed") == []
 
 
+def test_an_address_that_is_not_there_holds_nobody_up_and_is_said() -> None:
+    """An interface that comes up late must not keep the controller from serving card readers and terminals."""
+    with trap_site(with_switch=False, listen="192.0.2.77") as made:
+        assert made.status()["present"] is False
+        assert made.site.ask(do="terminals")["broker"] is True
+    with trap_site(with_switch=False) as made:
+        assert made.status()["present"] is True
+
+
 @NET_SNMP
 class TestNetSnmp:
     @pytest.mark.parametrize("access", [V2C, V3], ids=["v2c", "v3"])

@@ -101,13 +101,13 @@ def private(folder: Path, name: str, text: str) -> None:
         file.write(text)
 
 
-def traps_toml(port: int) -> str:
+def traps_toml(port: int, listen: str) -> str:
     return f"""
 [vlans.face]
 id = 30
 purpose = "face"
 [traps]
-listen = "127.0.0.1"
+listen = "{listen}"
 port = {port}
 communities = ["file:community"]
 [[traps.users]]
@@ -119,7 +119,9 @@ priv_password = "file:priv"
 
 
 @contextlib.contextmanager
-def trap_site(*, with_switch: bool = True, snmp: str = "", login: bool = True) -> Iterator[TrapSite]:
+def trap_site(
+    *, with_switch: bool = True, snmp: str = "", login: bool = True, listen: str = "127.0.0.1"
+) -> Iterator[TrapSite]:
     """Run a controller that receives notifications of one switch at 127.0.0.1, an emulated one when asked for."""
     port = free_udp_port()
     with contextlib.ExitStack() as stack:
@@ -127,7 +129,7 @@ def trap_site(*, with_switch: bool = True, snmp: str = "", login: bool = True) -
         ssh = persona.ssh_port if persona is not None else 9
         access = 'username = "admin"\npassword = "file:login"\nenable = "file:enable"\n' if login else ""
         agent = snmp.format(port=persona.snmp_port if persona is not None else 9)
-        more = traps_toml(port) + (
+        more = traps_toml(port, listen) + (
             f'[switches.sw2]\nplatform = "cisco_ios"\nhost = "127.0.0.1"\nport = {ssh}\ntimeout_s = 20\n{access}'
             f'ports = ["Gi1/0/1-12"]\n{agent}'
         )

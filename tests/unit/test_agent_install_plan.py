@@ -33,9 +33,27 @@ class TestPlan:
         assert touched
         assert all("portseal-trial" in path for path in touched)
 
-    def test_the_agent_starts_last(self) -> None:
-        last = plan_install(SYSTEM, DEBIAN).steps[-1]
-        assert last == Command(("systemctl", "start", "portseal-agent.service"), live=True)
+    def test_agent_and_guard_start_last(self) -> None:
+        agent, guard = plan_install(SYSTEM, DEBIAN).steps[-2:]
+        assert agent == Command(("systemctl", "start", "portseal-agent.service"), live=True)
+        assert guard == Command(("systemctl", "start", "portseal-guard.service"), live=True)
+
+    def test_an_undo_takes_the_guards_rules_away_before_its_files(self) -> None:
+        undo = [each.argv for each in plan_install(SYSTEM, DEBIAN).undo_first]
+        assert ("systemctl", "start", "portseal-unguard.service") in undo
+
+    def test_a_guard_that_is_declared_needs_nftables_and_one_that_is_not_is_missed(self, root: Path) -> None:
+        with pytest.raises(SafetyRefusal, match="nft is not installed"):
+            plan_install(SYSTEM, replace(DEBIAN, guarded=True))
+        said = [str(each) for each in plan_install(SYSTEM, DEBIAN).notes]
+        assert any("clause 7.2d stays unverified" in each for each in said)
+        whole = plan_install(SYSTEM, replace(DEBIAN, guarded=True, nft=True))
+        assert not any("7.2d" in str(each) for each in whole.notes)
+        assert (read_facts(root).guarded, read_facts(root).nft) == (False, False)
+        (root / "etc/portseal-agent/guard.toml").touch()
+        (root / "usr/sbin").mkdir(parents=True)
+        (root / "usr/sbin/nft").touch()
+        assert (read_facts(root).guarded, read_facts(root).nft) == (True, True)
 
     def test_an_image_gets_the_same_files_and_no_command_for_a_running_machine(self) -> None:
         here, image = plan_install(SYSTEM, DEBIAN), plan_install(Path("/mnt/image"), DEBIAN)

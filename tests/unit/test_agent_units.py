@@ -96,6 +96,17 @@ def test_the_unmount_helper_has_no_option_that_takes_it_out_of_the_hosts_namespa
         ("portseal-keeper.service", "CapabilityBoundingSet=\n"),
         ("portseal-sleep.service", "Before=sleep.target"),
         ("portseal-sleep.service", "--before-sleep"),
+        ("portseal-guard.service", "Before=network-pre.target"),
+        ("portseal-guard.service", "Wants=network-pre.target"),
+        (
+            "portseal-guard.service",
+            "After=local-fs.target systemd-tmpfiles-setup.service systemd-modules-load.service nftables",
+        ),
+        ("portseal-guard.service", "Type=notify"),
+        ("portseal-guard.service", "Restart=always"),
+        ("portseal-guard.service", "CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW\n"),
+        ("portseal-guard.service", "ConditionPathExists=|/var/lib/portseal-agent/guard.last.toml"),
+        ("portseal-unguard.service", "Conflicts=portseal-guard.service"),
         ("portseal-unmount.socket", "SocketMode=0600"),
         ("portseal-trial.timer", "OnActiveSec="),
     ],
@@ -107,6 +118,12 @@ def test_a_directive_that_matters_is_there(name: str, directive: str) -> None:
 def test_the_keeper_does_not_hang_on_the_agent() -> None:
     for name in ("portseal-keeper.service", "portseal-unmount@.service", "portseal-unmount.socket"):
         assert "portseal-agent.service" not in (FOLDER / name).read_text()
+
+
+def test_the_guards_rules_stay_when_its_service_ends() -> None:
+    text = (FOLDER / "portseal-guard.service").read_text()
+    assert not re.search("^ExecStop", text, re.MULTILINE)
+    assert "--remove" not in text
 
 
 def test_a_trial_is_not_over_at_once_on_a_machine_that_has_been_up_for_long() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from controller.cli.search import mac_digits
 from controller.store.blocks import block
 from controller.store.open import open_store
+from policies.model import Learned
 from policies.names import mac_dashed4, mac_dotted
 from tests.unit.cli_site import GIG, Cli, make_site, reading
 
@@ -168,3 +170,18 @@ def test_port_show_lists_a_switch_in_the_order_in_which_people_count(demo: Cli) 
 def test_port_show_refuses_what_is_not_there(demo: Cli) -> None:
     assert "is sw1 meant?" in demo.refuses(2, "port", "show", "sw11")
     assert "no such port" in demo.refuses(2, "port", "show", "sw1", "gi1/0/77")
+
+
+def test_explain_tells_of_a_stranger_where_it_could_be_bound_how_sure_and_why(demo: Cli) -> None:
+    seen, mac, name = reading(), "02:ca:00:00:00:77", GIG + "6"
+    port = replace(seen.ports[GIG + "3"], name=name, learned=frozenset({Learned(mac, 100)}))
+    demo.saw(replace(seen, ports={**seen.ports, name: port}))
+    sentence = f"it could be bound to sw1/{name}: confidence high, alone at an access port, link up"
+    assert sentence in demo("explain", mac).out
+    assert sentence in demo("explain", "sw1/gi1/0/6").out
+    (told,) = demo("explain", mac, "--json").json["proposals"]
+    assert told == {
+        "mac": mac, "switch": "sw1", "port": name, "vlan": 100, "confidence": "high",
+        "reason": "alone at an access port, link up",
+    }  # fmt: skip
+    assert demo("explain", "02ca.0000.0099", "--json").json["proposals"] == []  # it is behind a bridge

@@ -11,7 +11,7 @@ from drivers.observe import observe
 from drivers.parse import find_reads, parse
 from drivers.redact import blank_secrets
 from policies.errors import UnparsedOutput
-from tests.conformance import FOLDER, NOW, REAL, Conformance, Transcript, anchored, answers_of, every, seen
+from tests.conformance import FOLDER, NOW, REAL, Conformance, Transcript, anchored, answers_of, every, seen, typed
 
 KINDS = ("prompt", "config_prompt", "interface_prompt")
 
@@ -167,9 +167,10 @@ def test_a_transcript_cut_anywhere_gives_the_typed_error_or_less_never_more(
 ) -> None:
     answers = answers_of(data.platform, transcript.name)
     for read in data.dialect.reads:
-        if read.command not in answers or not read.observe:
+        command = typed(data.dialect, read.command)
+        if command not in answers or not read.observe:
             continue
-        text = answers[read.command]
+        text = answers[command]
         whole = parse(read, text)
         for cut in range(0, len(text), max(1, len(text) // 23)):
             try:

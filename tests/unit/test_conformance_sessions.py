@@ -13,7 +13,7 @@ from drivers.parse import parse
 from drivers.reading import read_state
 from drivers.transports.replay import Exchange
 from policies.errors import CommandRejected, UnparsedOutput, VerifyFailed
-from tests.conformance import NOW, Conformance, Transcript, answers_of, every, seen
+from tests.conformance import NOW, Conformance, Transcript, answers_of, every, seen, typed
 from tests.unit.conversations import exchanges, session
 
 
@@ -41,7 +41,8 @@ def recording(data: Conformance, transcript: Transcript) -> list[Exchange]:
         if not read.observe or read.each or read.command in asked:
             continue
         asked.add(read.command)
-        for command in (read.command, *(alias for alias in read.aliases if "{" not in alias)):
+        for words in (read.command, *(alias for alias in read.aliases if "{" not in alias)):
+            command = typed(data.dialect, words)
             answer = said.get(command, data.refused[0]).rstrip("\n").replace("\n", "\r\n")
             turns.append((command, f"{answer}\r\n", prompt))
             if command in said:
@@ -72,7 +73,7 @@ def save(data: Conformance, said: str) -> None:
     spoken, prompt = replace(data.dialect, enable=None), prompt_of(data)
     assert spoken.save is not None
     turns = [(line, "", prompt) for line in spoken.on_open]
-    turns.append((spoken.save.command, said.replace("\n", "\r\n") + "\r\n", prompt))
+    turns.append((typed(spoken, spoken.save.command), said.replace("\n", "\r\n") + "\r\n", prompt))
     with session(spoken, exchanges(*turns, greeting=f"\r\n{prompt}")) as opened:
         opened.save()
 

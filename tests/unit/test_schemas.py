@@ -15,13 +15,14 @@ import pytest
 
 from policies import canonical, jwt
 from policies.errors import InputError
-from policies.messages import bundle, cards, enrolment, event, evidence, finding, lock
+from policies.messages import bundle, cards, enrolment, event, evidence, finding, lock, proof
 from policies.messages.finding import FindingNote
 from policies.messages.topics import Kind
 from tests.unit.test_c72bc import STATE
 from tests.unit.test_card_swipe_schema import WHOLE
 from tests.unit.test_cards_published_messages import ACK_DOCUMENT, PART_DOCUMENT
 from tests.unit.test_census_evidence import plain as census_document
+from tests.unit.test_egress_proof import PROOF_DATA
 from tests.unit.test_enrolment_messages import AGENT, BUNDLE, GRANT, RAW, RENEWAL, REQUEST, TOKEN
 from tests.unit.test_event import chain
 from tests.unit.test_grants_messages import MESSAGES, SCHEMAS, fits, plain, schema_of, variants
@@ -33,7 +34,7 @@ OF_KIND: dict[Kind, tuple[str, ...]] = {
     Kind.GRANT: ("grant", "notice", "offline", "offline_set"),
     Kind.REVOKE: ("revoke",),
     Kind.REQUEST: ("request",),
-    Kind.EVENT: ("event",),
+    Kind.EVENT: ("event", "proof"),
     Kind.EVENT_ACK: ("ack",),
     Kind.STATUS: ("status",),
     Kind.LOCK_SET: ("lock_set",),
@@ -62,6 +63,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "renew_request": json.loads(RENEWAL.raw),
     "enrol_answer": json.loads(jwt.unseal(TOKEN, enrolment.ANSWER_TYPE, GRANT.public)),
     "census": census_document(),
+    "proof": PROOF_DATA,
 }
 #: The member `typ`, and the types of tokens, as the code has them.
 TYPES = {
@@ -146,6 +148,7 @@ READERS: dict[str, Callable[[dict[str, Any]], object]] = {
     "renew_request": lambda document: enrolment.read_request(plain(document)),
     "enrol_answer": lambda document: enrolment.read_answer(answered(document), GRANT.public),
     "finding": lambda document: finding.parse(plain(document)),
+    "proof": proof.read_proof,
     "lock_state": lambda document: lock.parse_state(plain(document)),
     "cards": lambda document: cards.read_part(plain(document)),
 }

@@ -37,10 +37,21 @@ class TestLogin:
     def test_an_unprivileged_login_is_enabled_and_unpaged(self) -> None:
         recording = [
             *self.enabling(Exchange("s3cret", "\r\nsw1#")),
-            *logged_in(("show vlan brief", VLANS, "sw1#"))[1:],
+            *exchanges(("show vlan brief", VLANS, "sw1#"))[1:],
         ]
         with session(CISCO, recording, enable="s3cret") as opened:
             assert opened.hostname == "sw1"
+            assert opened.read("show vlan brief") == VLANS_READ
+
+    def test_what_is_refused_without_privileges_is_asked_for_again_with_them(self) -> None:
+        refused = "          ^\r\n% Invalid input detected at '^' marker.\r\n\r\n"
+        recording = [
+            *exchanges(self.PREPARE[0], ("terminal width 511", refused, "sw1>"), greeting="\r\nsw1>"),
+            Exchange("enable", "enable\r\nPassword: "),
+            Exchange("s3cret", "\r\nsw1#"),
+            *logged_in(("show vlan brief", VLANS, "sw1#"))[1:],
+        ]
+        with session(CISCO, recording, enable="s3cret") as opened:
             assert opened.read("show vlan brief") == VLANS_READ
 
     @pytest.mark.parametrize(
@@ -68,7 +79,7 @@ class TestLogin:
         recording = [
             Exchange("", f"\r\n{banner}\r\n\r\nsw1>"),
             *self.enabling(Exchange("s3cret", "\r\nsw1#"))[1:],
-            *logged_in(("show vlan brief", VLANS, "sw1#"))[1:],
+            *exchanges(("show vlan brief", VLANS, "sw1#"))[1:],
         ]
         with session(CISCO, recording, enable="s3cret") as opened:
             assert opened.hostname == "sw1"

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies import changeset_json
-from policies.codec import from_plain, moment_of, stamp, to_plain
+from policies.codec import from_plain, moment_of, stamp, to_compact, to_plain
 from policies.errors import InputError
 from policies.model import (
     ChangeSet,
@@ -203,3 +203,26 @@ def test_times_are_written_in_utc_and_need_a_zone() -> None:
     for text in ("2025-01-31T00:00:00Z", "2025-01-31T00:00:00.0Z", "2025-1-31T00:00:00.000000Z", ""):
         with pytest.raises(InputError):
             moment_of(text)
+
+
+@given(st.frozensets(st.integers(1, 4094) | st.integers(0, 20), max_size=200))
+def test_many_numbers_are_kept_as_ranges_and_come_back(numbers: frozenset[int]) -> None:
+    """A trunk that carries every VLAN is 20 kB of digits as a list; older databases have such lists."""
+    config = PortConfig(mode=PortMode.TRUNK, allowed_vlans=numbers)
+    kept = to_compact(config)
+    assert from_plain(PortConfig, kept) == from_plain(PortConfig, to_plain(config)) == config
+    assert isinstance(kept["allowed_vlans"], str) == (len(numbers) >= 16)
+
+
+def test_every_vlan_is_a_short_text() -> None:
+    assert to_compact(frozenset(range(1, 4095))) == "1-4094"
+    assert to_compact(frozenset({*range(1, 20), 30})) == "1-19,30"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1-", "2-1", "1,1", "1-2,3-4", "3,1", "01-20", "1-999999999", "1 - 20", "x", "1-20\n"]
+)
+def test_ranges_in_another_spelling_are_refused(text: str) -> None:
+    """Two spellings of one state would be two states for whoever compares the texts."""
+    with pytest.raises(InputError):
+        from_plain(PortConfig, {"mode": "trunk", "allowed_vlans": text})

@@ -158,6 +158,15 @@ def test_jobs_of_dead_processes_are_unfinished_and_one_recoverer_gets_them(store
     assert jobs.unfinished(store) == ()
 
 
+def test_a_job_that_this_process_has_left_is_one_to_be_recovered(store: Store) -> None:
+    mine = jobs.begin_job(store, BEFORE, INTENDED, actor="admin")
+    assert not jobs.adopt_job(store, mine)
+    jobs.leave_job(store, mine)
+    assert [each.id for each in jobs.unfinished(store)] == [mine]
+    assert jobs.adopt_job(store, mine)
+    assert not jobs.adopt_job(store, mine)
+
+
 def test_a_switch_has_one_open_job_at_a_time(store: Store) -> None:
     first = jobs.begin_job(store, BEFORE, INTENDED, actor="admin")
     with pytest.raises(Busy, match=rf"sw1: an interrupted apply \(job {first}, .*portseal doctor"):

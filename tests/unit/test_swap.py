@@ -68,7 +68,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def permit(store: Store) -> str:
-    return swaps.make_permit(store, "cam05", OLD, "root", "no picture", NOW + timedelta(hours=2))
+    return swaps.make_permit(store, swaps.Allowance("cam05", OLD, "root", "no picture", NOW + timedelta(hours=2)))
 
 
 def good(store: Store, code: str, after: timedelta = timedelta(0)) -> bool:

@@ -33,6 +33,7 @@ from tests.unit.trap_desk_bench import (
     up,
 )
 
+STRANGE = "1.3.6.1.4.1.99999.0.7"
 CALM, SHAKEN = up(ONE, violations=0), up(ONE, violations=7, last_violator=LAPTOP)
 
 
@@ -191,13 +192,49 @@ class TestOtherKinds:
         (row,) = bench.rows()
         assert (row.reading, row.found["changed"], row.found["saved"]) == ("read", [TWO], None)
 
-    def test_an_unknown_one_is_kept_with_its_variables_and_not_read(self, bench: DeskBench) -> None:
-        bench.hear("1.3.6.1.4.1.99999.0.7", ("1.3.6.1.4.1.99999.1", b"\x00\xff"), ("1.3.6.1.4.1.99999.2", 5))
+    def test_an_unknown_one_is_kept_with_its_variables_and_the_switch_is_read(self, bench: DeskBench) -> None:
+        bench.answers["sw1"] = bench.observed(CALM)
+        bench.hear(STRANGE, ("1.3.6.1.4.1.99999.1", b"\x00\xff"), ("1.3.6.1.4.1.99999.2", 5))
+        bench.work()
+        bench.read()
+        (row,) = bench.rows()
+        assert (row.kind, row.name, row.reading) == ("unknown", STRANGE, "read")
+        assert row.said == [["1.3.6.1.4.1.99999.1", "octets", "00ff"], ["1.3.6.1.4.1.99999.2", "number", 5]]
+        assert bench.asked == ["sw1"]
+        assert bench.told() == []
+
+    def test_a_violation_that_an_unknown_one_meant_is_found_by_the_reading(self, bench: DeskBench) -> None:
+        put_observation(bench.context.store, bench.observed(CALM))
+        bench.answers["sw1"] = bench.observed(SHAKEN)
+        bench.hear(STRANGE)
+        bench.work()
+        bench.read()
+        assert bench.told() == [("violation.confirmed", f"sw1/{ONE}")]
+        (data,) = bench.data("violation.confirmed")
+        assert (data["macs"], data["claim"]) == ([LAPTOP], None)
+
+    def test_unknown_ones_that_go_on_are_read_now_and_then(self, bench: DeskBench) -> None:
+        """Some switches tell of their fans all day."""
+        bench.answers["sw1"] = bench.observed(CALM)
+        bench.hear(STRANGE)
+        bench.work()
+        bench.read()
+        for _ in range(9):
+            bench.pass_quiet(minutes=1)
+            bench.hear(STRANGE)
+            bench.work()
+        assert bench.asked == ["sw1"]
+        bench.pass_quiet(minutes=1)
+        bench.hear(STRANGE)
+        bench.work()
+        bench.read()
+        assert bench.asked == ["sw1", "sw1"]
+
+    def test_an_unknown_one_of_a_switch_on_which_nothing_is_bound_is_kept_and_not_read(self, bench: DeskBench) -> None:
+        bench.hear(STRANGE, switch="sw2")
         bench.work()
         (row,) = bench.rows()
-        assert (row.kind, row.name, row.reading) == ("unknown", "1.3.6.1.4.1.99999.0.7", "none")
-        assert row.said == [["1.3.6.1.4.1.99999.1", "octets", "00ff"], ["1.3.6.1.4.1.99999.2", "number", 5]]
-        assert bench.asked == []
+        assert (row.kind, row.reading, bench.asked) == ("unknown", "none", [])
 
     def test_a_name_that_is_no_port_is_kept_as_it_is(self, bench: DeskBench) -> None:
         bench.hear("1.3.6.1.4.1.9.9.315.0.0.1", (IF_NAME + "1", b"../../etc\x1b[2J"))

@@ -106,6 +106,7 @@ SECURE_MACS = Read(
     total=FOUND,
 )
 
+#: Who violated while intrusion protection blocks them (3 minutes): Comware counts no violations.
 BLOCKED_MACS = Read(
     command="display port-security mac-address block",
     fact=Fact.SECURE,
@@ -113,6 +114,8 @@ BLOCKED_MACS = Read(
     ignore=(r"\s*MAC ADDR\s+(?:Port|From Port)\s+VLAN ID", FOUND_ON_SLOT),
     complete=r"\s*MAC ADDR\s+(?:Port|From Port)\s|\s*-+\s+(?:\d+|[Nn]o) mac address",
     total=FOUND,
+    observe=True,
+    optional=True,
 )
 
 READS = (STATUS, BLOCKED, SECURE, SECURITY, SECURE_MACS, BLOCKED_MACS)

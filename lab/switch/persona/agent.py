@@ -93,6 +93,11 @@ class Agent:
         if self._usm is not None:
             self._usm.close()
 
+    def notify(self, address: tuple[str, int], rows: list[Row]) -> None:
+        """Send a trap under the v3 user; without one, or before the agent listens, it is lost."""
+        if self._usm is not None and self._transport is not None:
+            self._usm.notify(address, rows)
+
     # -- tables ---------------------------------------------------------------------------------------------------
 
     def view(self, vlan: int) -> View:

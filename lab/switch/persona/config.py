@@ -38,7 +38,11 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """One persona. Ports 0 mean any free one. `bridge` None: no frames, the loopback data plane."""
+    """One persona. Ports 0 mean any free one. `bridge` None: no frames, the loopback data plane.
+
+    `trap_target` gets every trap, whatever the switch is told to send to others: under the v3 user with `trap_v3`, else
+    under the community.
+    """
 
     name: str
     hostname: str
@@ -52,6 +56,7 @@ class Config:
     bridge: dict[str, str] | None = None
     initial: str = ""
     trap_target: tuple[str, int] | None = None
+    trap_v3: bool = False
     state: Path | None = None
     ready: Path | None = None
     control: Path | None = None
@@ -89,6 +94,7 @@ def parse(raw: dict[str, Any]) -> Config:
         bridge=raw.get("bridge"),
         initial=raw.get("initial", ""),
         trap_target=_target(raw.get("trap_target")),
+        trap_v3=bool(raw.get("trap_v3")),
         state=_path(raw.get("state")),
         ready=_path(raw.get("ready")),
         control=_path(raw.get("control")),

@@ -107,7 +107,7 @@ class Persona:
         self._control: asyncio.Server | None = None
         self._reload: tuple[asyncio.TimerHandle, str] | None = None
         self._pending = 0
-        self._traps = TrapSender(self.switch, vendor.tables)
+        self._traps = TrapSender(self.switch, vendor.tables, self.agent.notify)
 
     async def start(self) -> None:
         """Boot the switch, listen, and write the ready file."""

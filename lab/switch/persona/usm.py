@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from pysnmp.carrier.asyncio.dgram.udp import DOMAIN_NAME, UdpTransport, UdpTransportAddress
 from pysnmp.entity import config as usm_config
 from pysnmp.entity.engine import SnmpEngine
-from pysnmp.entity.rfc3413 import cmdrsp, context
+from pysnmp.entity.rfc3413 import cmdrsp, context, ntforg
 from pysnmp.error import PySnmpError
 from pysnmp.proto import rfc1902, rfc1905
+from pysnmp.proto.api import v2c
 from pysnmp.smi import error as smi_error
 
 from lab.switch.persona import ber
@@ -140,6 +141,9 @@ class Usm:
                 cmdrsp.SetCommandResponder,
             )
         ]
+        self._originator = ntforg.NotificationOriginator()
+        self._targets: set[str] = set()
+        usm_config.add_target_parameters(engine, "traps", config.snmp.v3_user, "authPriv")
         self._wire: Any = _Borrowed(loop=asyncio.get_running_loop())
         usm_config.add_transport(engine, DOMAIN_NAME, self._wire)
         engine.transport_dispatcher.job_started(1)
@@ -151,6 +155,17 @@ class Usm:
     def received(self, data: bytes, address: tuple[str, int]) -> None:
         """Take a v3 message."""
         self._wire.datagram_received(data, UdpTransportAddress(address))
+
+    def notify(self, address: tuple[str, int], rows: list[tuple[ber.Oid, int, ber.Value]]) -> None:
+        """Send an SNMPv2 trap, authenticated and encrypted; this engine's clock and identity are what counts for it."""
+        name = f"{address[0]}:{address[1]}"
+        if name not in self._targets:
+            self._targets.add(name)
+            usm_config.add_target_address(self._engine, name, DOMAIN_NAME, address, "traps")
+        pdu = v2c.SNMPv2TrapPDU()
+        v2c.apiTrapPDU.set_defaults(pdu)
+        v2c.apiTrapPDU.set_varbinds(pdu, [_typed(row) for row in rows])
+        self._originator.send_pdu(self._engine, name, None, b"", pdu)
 
     def close(self) -> None:
         """Stop the engine's timers."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from lab.switch.dataplane import FdbEntry
-from lab.switch.persona.ber import Oid, Value
-from lab.switch.persona.mib import SNMP_TRAPS, Row, link_trap
+from lab.switch.persona.ber import INTEGER, Oid, Value
+from lab.switch.persona.mib import IF, SNMP_TRAPS, Row, link_trap, oid
 from lab.switch.persona.model import Interface
 from lab.switch.persona.ruijie import mib, names
 from lab.switch.persona.ruijie.sets import SETTERS
@@ -16,6 +16,9 @@ from lab.switch.persona.state import Switch
 from lab.switch.persona.vendor import Vendor
 
 _HOST = re.compile(r"snmp-server host (\S+)(?: traps)?(?: version (?:1|2c))? (\S+)(?: udp-port (\d+))?")
+
+#: RUIJIE-SECURITY-MIB::portSecurityViolate, of the object ifIndex alone.
+_VIOLATE = oid("1.3.6.1.4.1.4881.1.1.10.2.6.2.1")
 
 
 class _Tables:
@@ -39,13 +42,16 @@ class _Tables:
         SETTERS.apply(switch, asked)
 
     def trap(self, switch: Switch, kind: str, entry: Interface | None) -> tuple[Oid, list[Row]] | None:
-        """Give the trap of an event; none for a violation, whose OID no document or recording gave."""
+        """Give the trap of an event; a violation's names the port and no MAC (RUIJIE-SECURITY-MIB)."""
         del switch
         if entry is None:
             return (*SNMP_TRAPS, 1), []
+        index = names.if_index(entry.name)
+        if kind == "secureViolation":
+            return _VIOLATE, [((*IF, 1, index), INTEGER, index)]
         if not kind.startswith("link") or "no snmp trap link-status" in entry.extra:
             return None
-        return link_trap(entry, names.if_index(entry.name), up=kind == "linkUp")
+        return link_trap(entry, index, up=kind == "linkUp")
 
     def targets(self, switch: Switch, kind: str) -> list[tuple[str, int, str]]:
         """Read the `snmp-server host` lines when `snmp-server enable traps` is there."""

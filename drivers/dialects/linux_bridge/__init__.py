@@ -1,0 +1,1 @@
+"""A Linux bridge that filters VLANs, behind a shell."""
