@@ -53,6 +53,9 @@ def test_a_catalyst_is_sealed_saved_and_checked(tmp_path: Path, capsys: pytest.C
     with running_persona(config(4)) as persona:
         bench = Bench(write_site(tmp_path / "site", persona.snmp_port, V2C, ports="Gi1/0/1-2"), capsys)
         bench.listed("Gi1/0/1", "Gi1/0/2")
+        doctor = {each["check"]: each for each in bench.json("doctor")["checks"] if each["subject"] == "swx"}
+        assert set(doctor) == {"snmp"}, "no account on its command line is needed"
+        assert doctor["snmp"]["level"] == "ok"
         code, plan, notes = bench("plan")
         assert code == 0
         assert "cpsIfPortSecurityEnable[GigabitEthernet1/0/1] = true(1)" in plan
