@@ -45,7 +45,8 @@ def test_every_line_of_every_job_is_a_place_of_the_walk(platform: str) -> None:
 
 
 def test_the_walk_finds_a_port_that_is_left_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    case = Case("ruijie_os", "cross", "back", Kind.RESET, 17)
-    assert not run(case).stranded
+    places = range(exchanges("ruijie_os", "cross", "back"))
+    cases = [Case("ruijie_os", "cross", "back", Kind.RESET, nth) for nth in places]
+    assert not any(run(case).stranded for case in cases)
     monkeypatch.setattr(drivers.flow, "left_off", lambda *_: ())
-    assert run(case).stranded
+    assert any(run(case).stranded for case in cases)

@@ -75,6 +75,7 @@ def test_proposals_are_shown_to_a_person_and_told_as_the_document_says(
 ) -> None:
     site = write_site(tmp_path / "proposals", switch)
     here = ["--site", str(site), "--lang", "en"]
+    switch.control(inject={"port": "p1", "mac": "02:ca:00:00:00:01", "vlan": 100})
     told = answer(capsys, *here, "discover", "--proposals")
     assert set(told) == {*example("discover"), "proposals"}
     bindings = told["proposals"]["bindings"]
