@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from lab.switch.dataplane import FdbEntry
-from lab.switch.persona.ber import GAUGE, INTEGER, OCTETS, Oid, Value
+from lab.switch.persona.ber import GAUGE, INTEGER, OCTETS, Oid
 from lab.switch.persona.cisco import mib, names
 from lab.switch.persona.cisco.sets import SETTERS
 from lab.switch.persona.cisco.shell import CiscoSession
@@ -13,6 +12,7 @@ from lab.switch.persona.cisco.switch import CiscoSwitch
 from lab.switch.persona.mib import IF, IFX, SNMP_TRAPS, Row, link_trap, oid
 from lab.switch.persona.model import Interface, octets
 from lab.switch.persona.state import Switch
+from lab.switch.persona.tables import PlainTables
 from lab.switch.persona.vendor import Vendor
 
 _SECURE = oid("1.3.6.1.4.1.9.9.315.0.0.1")
@@ -25,16 +25,8 @@ _KIND = {
 }  # fmt: skip
 
 
-class _Tables:
+class _Tables(PlainTables):
     """The agent's tables; see vendor.Tables."""
-
-    def general(self, switch: Switch, links: dict[str, bool]) -> list[Row]:
-        """Build all rows but those of BRIDGE-MIB."""
-        return mib.general(switch, links)
-
-    def bridge(self, switch: Switch, vlan: int, learned: list[FdbEntry]) -> list[Row]:
-        """Build BRIDGE-MIB of one VLAN."""
-        return mib.bridge(switch, vlan, learned)
 
     def context(self, switch: Switch, community_suffix: str | None, name: str) -> int | None:
         """Give the VLAN of `community@N` or of the context `vlan-N`; without either it is VLAN 1."""
@@ -46,10 +38,6 @@ class _Tables:
             return None
         vlan = int(given or 1)
         return vlan if vlan in switch.running.vlans else None
-
-    def set(self, switch: Switch, asked: list[tuple[Oid, int, Value]]) -> None:
-        """Do a SET."""
-        SETTERS.apply(switch, asked)
 
     def trap(self, switch: Switch, kind: str, entry: Interface | None) -> tuple[Oid, list[Row]] | None:
         """Give the trap of an event."""
@@ -78,4 +66,4 @@ class _Tables:
         return []
 
 
-VENDOR = Vendor(CiscoSwitch, CiscoSession, _Tables())
+VENDOR = Vendor(CiscoSwitch, CiscoSession, _Tables(mib, SETTERS))

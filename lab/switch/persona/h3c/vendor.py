@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from lab.switch.dataplane import FdbEntry
-from lab.switch.persona.ber import INTEGER, OCTETS, Oid, Value
+from lab.switch.persona.ber import INTEGER, OCTETS, Oid
 from lab.switch.persona.h3c import mib, names
 from lab.switch.persona.h3c.model import INTRUSION_TRAP, LEARNED_TRAP
 from lab.switch.persona.h3c.sets import SETTERS
@@ -14,6 +13,7 @@ from lab.switch.persona.h3c.switch import H3cSwitch
 from lab.switch.persona.mib import IF, SNMP_TRAPS, Row, link_trap
 from lab.switch.persona.model import Interface, octets
 from lab.switch.persona.state import Switch
+from lab.switch.persona.tables import PlainTables
 from lab.switch.persona.vendor import Vendor
 
 _LEARNED, _VIOLATION = (*mib.SECURITY, 3, 1), (*mib.SECURITY, 3, 2)
@@ -24,25 +24,8 @@ _HOST = re.compile(
 _FLAGS = {"secureLearned": LEARNED_TRAP, "secureViolation": INTRUSION_TRAP}
 
 
-class _Tables:
+class _Tables(PlainTables):
     """The agent's tables; see vendor.Tables."""
-
-    def general(self, switch: Switch, links: dict[str, bool]) -> list[Row]:
-        """Build all rows but those that change with what was learned."""
-        return mib.general(switch, links)
-
-    def bridge(self, switch: Switch, vlan: int, learned: list[FdbEntry]) -> list[Row]:
-        """Build the bridge's ports and addresses, of all VLANs together."""
-        return mib.bridge(switch, vlan, learned)
-
-    def context(self, switch: Switch, community_suffix: str | None, name: str) -> int | None:
-        """Give 0: there is one context, and a community is taken as it is."""
-        del switch
-        return None if community_suffix is not None or name else 0
-
-    def set(self, switch: Switch, asked: list[tuple[Oid, int, Value]]) -> None:
-        """Do a SET."""
-        SETTERS.apply(switch, asked)
 
     def trap(self, switch: Switch, kind: str, entry: Interface | None) -> tuple[Oid, list[Row]] | None:
         """Give the trap of an event."""
@@ -70,4 +53,4 @@ class _Tables:
         return [(m[1], int(m[2] or 162), m[3]) for m in found if m is not None]
 
 
-VENDOR = Vendor(H3cSwitch, H3cSession, _Tables())
+VENDOR = Vendor(H3cSwitch, H3cSession, _Tables(mib, SETTERS))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from lab.switch.dataplane import FdbEntry
-from lab.switch.persona.ber import INTEGER, Oid, Value
+from lab.switch.persona.ber import INTEGER, Oid
 from lab.switch.persona.mib import IF, SNMP_TRAPS, Row, link_trap, oid
 from lab.switch.persona.model import Interface
 from lab.switch.persona.ruijie import mib, names
@@ -13,6 +12,7 @@ from lab.switch.persona.ruijie.sets import SETTERS
 from lab.switch.persona.ruijie.shell import RuijieSession
 from lab.switch.persona.ruijie.switch import RuijieSwitch
 from lab.switch.persona.state import Switch
+from lab.switch.persona.tables import PlainTables
 from lab.switch.persona.vendor import Vendor
 
 _HOST = re.compile(r"snmp-server host (\S+)(?: traps)?(?: version (?:1|2c))? (\S+)(?: udp-port (\d+))?")
@@ -21,25 +21,8 @@ _HOST = re.compile(r"snmp-server host (\S+)(?: traps)?(?: version (?:1|2c))? (\S
 _VIOLATE = oid("1.3.6.1.4.1.4881.1.1.10.2.6.2.1")
 
 
-class _Tables:
+class _Tables(PlainTables):
     """The agent's tables; see vendor.Tables."""
-
-    def general(self, switch: Switch, links: dict[str, bool]) -> list[Row]:
-        """Build all rows but those that change with what was learned."""
-        return mib.general(switch, links)
-
-    def bridge(self, switch: Switch, vlan: int, learned: list[FdbEntry]) -> list[Row]:
-        """Build the bridge's ports and addresses, of all VLANs together."""
-        return mib.bridge(switch, vlan, learned)
-
-    def context(self, switch: Switch, community_suffix: str | None, name: str) -> int | None:
-        """Give 0: there is one context, and a community is taken as it is."""
-        del switch
-        return None if community_suffix is not None or name else 0
-
-    def set(self, switch: Switch, asked: list[tuple[Oid, int, Value]]) -> None:
-        """Do a SET."""
-        SETTERS.apply(switch, asked)
 
     def trap(self, switch: Switch, kind: str, entry: Interface | None) -> tuple[Oid, list[Row]] | None:
         """Give the trap of an event; a violation's names the port and no MAC (RUIJIE-SECURITY-MIB)."""
@@ -62,4 +45,4 @@ class _Tables:
         return [(m[1], int(m[3] or 162), m[2]) for m in map(_HOST.match, lines) if m is not None]
 
 
-VENDOR = Vendor(RuijieSwitch, RuijieSession, _Tables())
+VENDOR = Vendor(RuijieSwitch, RuijieSession, _Tables(mib, SETTERS))
