@@ -6,6 +6,7 @@ One guest a process. A login is a shell of its own over the one connection, whic
 from __future__ import annotations
 
 import atexit
+import codecs
 import json
 import shutil
 import tempfile
@@ -16,16 +17,13 @@ import paramiko
 
 from lab.bridge.switch import NAME, Switch
 from lab.switch.persona.faults import Faults
-from policies.errors import DeviceTimeout, Unreachable
-from policies.texts import t
-from tests.faults.bed import PORTS, Bed, Clock, session
+from tests.faults.bed import PORTS, Clock, session
+from tests.faults.shell_bed import ShellBed, ShellLine
 from tests.lab.bridge_bench import connect, shell
 
 #: Seconds that a command of the shell may really take.
 _REAL_S = 120.0
 _FILE = "/etc/portseal/br0.ports"
-_PROMPT = f"root@{NAME}:~# "
-_REFUSED = "RTNETLINK answers: Device or resource busy"
 
 
 #: A connection to a switch that runs already, while somebody lends one.
@@ -56,7 +54,7 @@ def _shell(command: str) -> str:
     return shell(_client(), command)
 
 
-class BridgeBed(Bed):
+class BridgeBed(ShellBed):
     """The bridge with ports that are open in the face VLAN, and a trunk, or with what another bed had."""
 
     platform, stem = "linux_bridge", "eth"
@@ -67,10 +65,6 @@ class BridgeBed(Bed):
         _put(state["running"])
         _shell("portseal-bridge load br0")
         _put(state["saved"])
-
-    def advance(self, seconds: float) -> None:
-        """See :class:`Bed`."""
-        self.clock.now += seconds
 
     def login(self) -> BridgeLine:
         """See :class:`Bed`."""
@@ -105,52 +99,28 @@ def _put(text: str) -> None:
     assert said.channel.recv_exit_status() == 0
 
 
-class BridgeLine:
-    """A shell; what is typed has been done, and all of its answer has come, when `write` returns."""
+class BridgeLine(ShellLine):
+    """A shell of the switch, over the one connection."""
 
-    where = "linux_bridge"
+    where, prompt = "linux_bridge", f"root@{NAME}:~# "
+    refused = "RTNETLINK answers: Device or resource busy"
 
     def __init__(self, bed: BridgeBed) -> None:
-        self.bed, self._closed = bed, False
         self._channel = _client().invoke_shell(width=511)
         self._channel.settimeout(_REAL_S)
-        self._shown = self._answer()
+        self._decode = codecs.getincrementaldecoder("utf-8")().decode
+        super().__init__(bed)
 
-    def _answer(self) -> str:
-        text = b""
-        while not text.endswith(_PROMPT.encode()):
-            data = self._channel.recv(65536)
-            assert data, "the switch hung up"
-            text += data
-        return text.decode()
+    def _read(self) -> str:
+        data = self._channel.recv(65536)
+        assert data, "the switch hung up"
+        return self._decode(data)
 
-    def write(self, text: str) -> None:
-        """See :class:`drivers.transports.Channel`."""
-        if self._closed:
-            raise self._gone()
-        if self.bed.faults.take("reject", text) is not None:
-            self._shown += f"{text.rstrip()}\r\n{_REFUSED}\r\n{_PROMPT}"
-            return
+    def _type(self, text: str) -> None:
         self._channel.sendall(text.encode())
-        self._shown += self._answer()
 
-    def read(self, timeout: float) -> str:
-        """See :class:`drivers.transports.Channel`."""
-        if self._closed:
-            raise self._gone()
-        if not self._shown:
-            self.bed.advance(timeout)
-            raise DeviceTimeout(t("no answer for {seconds} s", seconds=timeout), where=self.where)
-        shown, self._shown = self._shown, ""
-        return shown
-
-    def close(self) -> None:
-        """See :class:`drivers.transports.Channel`."""
-        self._closed = True
+    def _hang_up(self) -> None:
         self._channel.close()
-
-    def _gone(self) -> Unreachable:
-        return Unreachable(t("the connection was closed"), where=self.where)
 
 
 @cache

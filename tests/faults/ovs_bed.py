@@ -20,14 +20,11 @@ from drivers.transports.local import LocalChannel
 from lab.net import environment
 from lab.switch.ovsd import Daemons
 from lab.switch.persona.faults import Faults
-from policies.errors import DeviceTimeout, Unreachable
-from policies.texts import t
-from tests.faults.bed import PORTS, Bed, Clock, session
+from tests.faults.bed import PORTS, Clock, session
+from tests.faults.shell_bed import ShellBed, ShellLine
 
 #: Seconds that a command of the shell may really take.
 _REAL_S = 30.0
-_PROMPT = f"{socket.gethostname().split('.')[0]}# "
-_REFUSED = "ovs-vsctl: unix:/var/run/openvswitch/db.sock: database connection failed (Connection refused)"
 _SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 
 
@@ -76,7 +73,7 @@ def _tool(*argv: str, given: str | None = None) -> list[str]:
     return done.stdout.splitlines()
 
 
-class OvsBed(Bed):
+class OvsBed(ShellBed):
     """The bridge with ports that are open in the face VLAN, and a trunk, or with what another bed had."""
 
     platform, stem = "openvswitch", "eth"
@@ -100,10 +97,6 @@ class OvsBed(Bed):
             path.unlink(missing_ok=True)
             if text:
                 path.write_text(text, "utf-8")
-
-    def advance(self, seconds: float) -> None:
-        """See :class:`Bed`."""
-        self.clock.now += seconds
 
     def login(self) -> OvsLine:
         """See :class:`Bed`."""
@@ -137,50 +130,25 @@ class OvsBed(Bed):
         return json.dumps(self._state() | {"files": [path.read_text() if path.exists() else "" for path in _files()]})
 
 
-class OvsLine:
-    """A shell; what is typed has been done, and all of its answer has come, when `write` returns."""
+class OvsLine(ShellLine):
+    """A shell of this machine, with the bed's own tools."""
 
-    where = "openvswitch"
+    where, prompt = "openvswitch", f"{socket.gethostname().split('.')[0]}# "
+    refused = "ovs-vsctl: unix:/var/run/openvswitch/db.sock: database connection failed (Connection refused)"
 
     def __init__(self, bed: OvsBed) -> None:
-        self.bed, self._closed = bed, False
         bash = ["/bin/bash", "--norc", "--noprofile", "--noediting"]
         self._shell = LocalChannel(["/usr/bin/env", f"OVS_RUNDIR={_rundir()}", f"PATH={environment()['PATH']}", *bash])
-        self._shown = self._answer()
+        super().__init__(bed)
 
-    def _answer(self) -> str:
-        text = ""
-        while not text.endswith(_PROMPT):
-            text += self._shell.read(_REAL_S)
-        return text
+    def _read(self) -> str:
+        return self._shell.read(_REAL_S)
 
-    def write(self, text: str) -> None:
-        """See :class:`drivers.transports.Channel`."""
-        if self._closed:
-            raise self._gone()
-        if self.bed.faults.take("reject", text) is not None:
-            self._shown += f"{text.rstrip()}\r\n{_REFUSED}\r\n{_PROMPT}"
-            return
+    def _type(self, text: str) -> None:
         self._shell.write(text)
-        self._shown += self._answer()
 
-    def read(self, timeout: float) -> str:
-        """See :class:`drivers.transports.Channel`."""
-        if self._closed:
-            raise self._gone()
-        if not self._shown:
-            self.bed.advance(timeout)
-            raise DeviceTimeout(t("no answer for {seconds} s", seconds=timeout), where=self.where)
-        shown, self._shown = self._shown, ""
-        return shown
-
-    def close(self) -> None:
-        """See :class:`drivers.transports.Channel`."""
-        self._closed = True
+    def _hang_up(self) -> None:
         self._shell.close()
-
-    def _gone(self) -> Unreachable:
-        return Unreachable(t("the connection was closed"), where=self.where)
 
 
 @cache
